@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"framegate/engine/wire"
@@ -53,6 +54,7 @@ var rules = []struct {
 	{"empty fragments", plain, "\x01\x00\x00\x00\x80\x00", nil},
 
 	{"length not minimal, 16 bits", plain, "\x81\x7E\x00\x05hello", wire.ErrLengthNotMinimal},
+	{"length not minimal, 16 bits for 125", plain, "\x81\x7E\x00\x7D" + strings.Repeat("x", 125), wire.ErrLengthNotMinimal},
 	{"length not minimal, 64 bits", plain, "\x81\x7F\x00\x00\x00\x00\x00\x00\x00\x05hello", wire.ErrLengthNotMinimal},
 	{"top bit", plain, "\x82\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", wire.ErrLengthTopBit},
 

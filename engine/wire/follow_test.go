@@ -109,7 +109,7 @@ func TestFollowerHoldsBackHalfHeadersAndHalfControlFrames(t *testing.T) {
 }
 
 func TestFollowerPassesNothingOfAFrameAtFault(t *testing.T) {
-	bad := frame(true, wire.Binary, strings.Repeat("x", 2000))
+	bad := frame(false, wire.Binary, strings.Repeat("x", 2000))
 	p := join(frame(true, wire.Text, "fine"), frame(false, wire.Text, "fine too"), frame(true, wire.Pong, ""), frame(true, wire.Continuation, ""), bad)
 	good := p[:len(p)-len(bad)]
 	for size := 1; size <= len(p); size++ {

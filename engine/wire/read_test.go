@@ -67,6 +67,8 @@ func TestReaderChecksLimitsFromTheHeader(t *testing.T) {
 	}{
 		{"at the limit", wire.Limits{MaxMessage: 5}, frame(true, wire.Text, "12345"), nil},
 		{"over it, header only", wire.Limits{MaxMessage: 5}, frame(true, wire.Text, "123456")[:2], wire.ErrTooBig},
+		{"over it, whole", wire.Limits{MaxMessage: 5}, frame(true, wire.Text, "123456"), wire.ErrTooBig},
+		{"over it, whole, long", wire.Limits{MaxMessage: 200}, frame(true, wire.Text, strings.Repeat("x", 201)), wire.ErrTooBig},
 		{"over all fragments", wire.Limits{MaxMessage: 5}, join(frame(false, wire.Text, "123"), frame(true, wire.Continuation, "456")[:2]), wire.ErrTooBig},
 		{"control frames do not count", wire.Limits{MaxMessage: 5}, join(frame(false, wire.Text, "123"), frame(true, wire.Ping, "456"), frame(true, wire.Continuation, "45")), nil},
 		{"the next message starts at 0", wire.Limits{MaxMessage: 5}, join(frame(true, wire.Text, "12345"), frame(true, wire.Text, "12345")), nil},
