@@ -43,11 +43,15 @@ func upgrade(ctx context.Context, to target, headers []header, subprotocols []st
 			return &answering{Conn: c}, err
 		},
 	}
-	lines := make(http.Header)
+	lines := http.Header{"User-Agent": {"framegate"}}
 	for _, h := range headers {
 		name := h.name
-		if strings.EqualFold(name, "Host") {
+		switch { // the two that the HTTP library looks for by their names
+		case strings.EqualFold(name, "Host"):
 			name = "Host"
+		case strings.EqualFold(name, "User-Agent"):
+			name = "User-Agent"
+			delete(lines, name)
 		}
 		lines[name] = append(lines[name], h.value)
 	}
@@ -117,12 +121,9 @@ type answering struct {
 func (c *answering) Read(p []byte) (int, error) {
 	if c.in == nil {
 		c.in = bufio.NewReader(c.Conn)
-		head, err := finalHead(c.in)
+		head, err := readAnswer(c.in)
 		if err != nil {
 			return 0, err
-		}
-		if !bytes.HasPrefix(head[bytes.IndexByte(head, ' ')+1:], []byte("101")) {
-			return 0, c.refused(head)
 		}
 		c.head = head
 	}
@@ -137,16 +138,20 @@ func (c *answering) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// finalHead reads heads until one that is no interim answer, RFC 9110 §15.2.
-func finalHead(in *bufio.Reader) ([]byte, error) {
+// readAnswer reads the answer to an upgrade and returns the head of a 101. Interim answers before it are dropped (RFC 9110
+// §15.2); any other answer is read whole and becomes a *[refusal].
+func readAnswer(in *bufio.Reader) (head []byte, err error) {
 	for {
 		head, err := readHead(in)
 		if err != nil {
 			return nil, err
 		}
 		status := head[bytes.IndexByte(head, ' ')+1:]
-		if status[0] != '1' || bytes.HasPrefix(status, []byte("101")) {
+		switch {
+		case bytes.HasPrefix(status, []byte("101")):
 			return head, nil
+		case status[0] != '1':
+			return nil, refused(head, in)
 		}
 	}
 }
@@ -177,8 +182,8 @@ func noEOF(err error) error {
 }
 
 // refused reads the rest of an answer that begins with head.
-func (c *answering) refused(head []byte) error {
-	answer, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(head), c.in)), &http.Request{Method: http.MethodGet})
+func refused(head []byte, in *bufio.Reader) error {
+	answer, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(head), in)), &http.Request{Method: http.MethodGet})
 	if err != nil {
 		return fmt.Errorf("reading the answer to the upgrade: %w", err)
 	}

@@ -36,7 +36,9 @@ func escaped(s string, lines bool) string {
 
 // safe reports whether a terminal shows r and does nothing else with it. The zero width joiner is the one invisible character
 // let through: emoji are made with it.
-func safe(r rune) bool { return unicode.IsGraphic(r) && r != '\u2028' && r != '\u2029' || r == '\u200d' }
+func safe(r rune) bool {
+	return unicode.IsGraphic(r) && r != '\u2028' && r != '\u2029' || r == '\u200d'
+}
 
 // hexHead is the number of bytes that binary messages are shown with.
 const hexHead = 32

@@ -41,7 +41,7 @@ type talk struct {
 // happening is one thing that goes on in a conversation.
 type happening struct {
 	kind happenKind
-	text string // a message, the data of a ping or pong, a note, a close reason
+	text string    // a message, the data of a ping or pong, a note, a close reason
 	code uint16    // of the close that we asked for
 	at   time.Time // when a ping was sent
 	err  error     // why receiving or sending ended; nil for sending that is complete
@@ -116,8 +116,12 @@ func (t *talk) run(ctx context.Context, o outgoing, wait int, limit time.Duratio
 			if h.kind == gotEnd {
 				return t.ended(h.err, left)
 			}
+			message := h.kind == gotText || h.kind == gotBinary
+			if message && wait > 0 && left == 0 {
+				continue // came while we were leaving
+			}
 			t.show(h)
-			if h.kind == gotText || h.kind == gotBinary {
+			if message && left > 0 {
 				if left--; left == 0 {
 					t.close(wire.CloseNormal, "")
 				}
