@@ -18,6 +18,7 @@ type Message struct {
 	Request *Request // the HTTP request in OnHTTP hooks, else nil
 	Answer  *Answer  // the HTTP answer in OnHTTP hooks, else nil
 	Op      wire.Op  // Text or Binary in frame hooks
+	Offer   Offer    // in onUpgrade: what goes to the remote host for agreement
 
 	from      Side
 	seq       int64
@@ -33,6 +34,13 @@ type Message struct {
 	log       *slog.Logger
 	run       run
 	clock     func() time.Time
+}
+
+// Offer is what an upgrade lets the client and the remote host agree on. The
+// engine makes it of the upgrade request and the websocket's settings.
+type Offer struct {
+	Subprotocols []string // in the client's order of preference
+	Extensions   string   // Sec-WebSocket-Extensions; empty unless the session will be raw, end to end
 }
 
 // Verdict is what becomes of a data message after its policy.
