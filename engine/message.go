@@ -18,7 +18,7 @@ type Message struct {
 	Request *Request // the HTTP request in OnHTTP hooks, else nil
 	Answer  *Answer  // the HTTP answer in OnHTTP hooks, else nil
 	Op      wire.Op  // Text or Binary in frame hooks
-	Offer   Offer    // in onUpgrade: what goes to the remote host for agreement
+	Offer   Offer    // in OnUpgrade: what the remote host may be offered
 
 	from      Side
 	seq       int64
@@ -36,11 +36,10 @@ type Message struct {
 	clock     func() time.Time
 }
 
-// Offer is what an upgrade lets the client and the remote host agree on. The
-// engine makes it of the upgrade request and the websocket's settings.
+// Offer is what of the client's offers goes on to the remote host.
 type Offer struct {
-	Subprotocols []string // in the client's order of preference
-	Extensions   string   // Sec-WebSocket-Extensions; empty unless the session will be raw, end to end
+	Subprotocols []string // those that the client offered and the websocket allows, in the client's order
+	Extensions   string   // the client's Sec-WebSocket-Extensions where both directions are raw, else empty
 }
 
 // Verdict is what becomes of a data message after its policy.
