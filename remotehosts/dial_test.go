@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -54,12 +55,30 @@ func nameServer(t *testing.T, answers bool) {
 			}
 		}
 	}()
+	// A look-up outlives the call that no longer waits for it, so its sockets are the test's to close.
+	var mu sync.Mutex
+	var sockets []net.Conn
+	over := false
 	old := net.DefaultResolver
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", service.LocalAddr().String())
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return nil, net.ErrClosed
+		}
+		c, err := new(net.Dialer).DialContext(ctx, "udp", service.LocalAddr().String())
+		if err == nil {
+			sockets = append(sockets, c)
+		}
+		return c, err
 	}}
 	t.Cleanup(func() {
-		net.DefaultResolver = old
+		mu.Lock()
+		defer mu.Unlock()
+		net.DefaultResolver, over = old, true
+		for _, c := range sockets {
+			c.Close()
+		}
 		service.Close()
 		<-ended
 	})
