@@ -86,6 +86,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 		return report(std, fmt.Errorf("%w (see framegate%s --help)", err, chosen(err)), exitUsage)
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(parser.Model)
 	if err := parsed.Run(std); err != nil {
 		return report(std, err, exitFailed)
 	}
