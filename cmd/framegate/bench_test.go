@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -110,6 +111,37 @@ func TestBenchRefillsABurstInOneWrite(t *testing.T) {
 	}
 	if c.messages != 0 {
 		t.Errorf("%d messages counted while warming up", c.messages)
+	}
+}
+
+func TestBenchTimesEachMessageFromItsOwnSending(t *testing.T) {
+	c := newBenchConn(repeated{}, newLoad(wire.Text, nil, 1, 2), nil)
+	var phase atomic.Int32
+	phase.Store(counting)
+	c.sent[0], c.sent[1] = time.Now().Add(-10*time.Minute), time.Now().Add(-5*time.Minute)
+	for i, want := range []time.Duration{10 * time.Minute, 5 * time.Minute, 0, 0} { // the answers to the first two leave at once
+		c.latencies = histogram{}
+		if _, err := c.take([]byte(serverFrame(wire.Text, "")), &phase); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.latencies.max; got < want || got >= want+5*time.Minute {
+			t.Errorf("reply %d took %v, want %v", i, got, want)
+		}
+	}
+}
+
+func TestBenchCanBeInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	url := startRaw(t, func(c net.Conn, key string) {
+		io.WriteString(c, switching(key)+"\r\n")
+		cancel()
+		io.Copy(io.Discard, c)
+	})
+	var errs strings.Builder
+	code := run(ctx, []string{"bench", url, "--connections=1", "--duration=1h"}, stdio{nil, io.Discard, &errs})
+	if code != exitFailed || !strings.Contains(errs.String(), "interrupted") && !strings.Contains(errs.String(), "canceled") {
+		t.Errorf("exit code %d, standard error:\n%s", code, &errs)
 	}
 }
 
