@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"framegate/engine/wire"
+)
+
+// Message is what a policy runs on: an upgrade request, a data message, or the
+// close of a session. A session owns one per direction and uses it again, so
+// nothing of it may be kept once Run has returned.
+type Message struct {
+	Hook    Hook
+	Session *Session // never nil
+	Request *Request // the HTTP request in OnHTTP hooks, else nil
+	Answer  *Answer  // the HTTP answer in OnHTTP hooks, else nil
+	Op      wire.Op  // Text or Binary in frame hooks
+	Offer   Offer    // in OnUpgrade: what the remote host may be offered
+
+	from      Side
+	seq       int64
+	fragments int
+	body      []byte
+	changed   bool
+	attrs     attrs
+	verdict   Verdict
+	closing   Cause
+	sends     []send
+	upstream  *Socket
+	ctx       context.Context
+	log       *slog.Logger
+	run       run
+	clock     func() time.Time
+}
+
+// Offer is what of the client's offers goes on to the remote host.
+type Offer struct {
+	Subprotocols []string // those that the client offered and the websocket allows, in the client's order
+	Extensions   string   // the client's Sec-WebSocket-Extensions where both directions are raw, else empty
+}
+
+// Verdict is what becomes of a data message after its policy.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Forward Verdict = iota // pass on, changed or not
+	Drop                   // do not pass on
+	Reply                  // do not pass on; something went back to the sender
+	Close                  // end the session
+)
+
+var verdictNames = [...]string{"forward", "drop", "reply", "close"}
+
+// String is the verdict's word in trails and records.
+func (v Verdict) String() string { return verdictNames[v] }
+
+// send is a message that a policy asked to be sent.
+type send struct {
+	to   Side
+	op   wire.Op
+	body []byte
+}
+
+// maxSends bounds what one message may make of itself: 100 messages (DESIGN §6).
+const maxSends = 100
+
+// From tells which side a data message came from.
+func (m *Message) From() Side { return m.from }
+
+// Body is content.body: the payload of a data message, or the body of the HTTP
+// answer while there is one. It is valid until the filter returns and must not
+// be changed in place.
+func (m *Message) Body() []byte {
+	if m.Answer != nil {
+		return m.Answer.Body
+	}
+	return m.body
+}
+
+// SetBody replaces content.body. It keeps p, which must not change afterwards.
+func (m *Message) SetBody(p []byte) {
+	if m.Answer != nil {
+		m.Answer.Body = p
+		return
+	}
+	m.note("content.body", textOf(m.Op, m.body), textOf(m.Op, p))
+	m.body, m.changed = p, true
+}
+
+// Changed tells whether a filter replaced content.body of a data message.
+func (m *Message) Changed() bool { return m.changed }
+
+// Context ends with the session, the upgrade's deadline or the policy's. Calls
+// out of a filter must honour it.
+func (m *Message) Context() context.Context {
+	if m.ctx != nil {
+		return m.ctx
+	}
+	return m.Session.Context()
+}
+
+// Wait delays the message; it returns early, with the cause, when the session
+// ends. It does not count against the idle timeout.
+func (m *Message) Wait(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-m.Context().Done():
+		return fmt.Errorf("wait %s: %w", d, context.Cause(m.Context()))
+	}
+}
+
+// Now is the gateway's clock, which tests can turn.
+func (m *Message) Now() time.Time {
+	if m.clock == nil {
+		return time.Now()
+	}
+	return m.clock()
+}
+
+// Logger writes to the gateway's log, with the session's id.
+func (m *Message) Logger() *slog.Logger {
+	if m.log == nil {
+		return slog.Default()
+	}
+	return m.log
+}
+
+// Connect hands over the upgraded connection to the remote host; the session
+// starts with it once the policy has passed. A second call replaces and closes
+// the first.
+func (m *Message) Connect(s *Socket) {
+	m.disconnect()
+	m.upstream = s
+}
+
+// Connected tells whether the policy has connected to a remote host.
+func (m *Message) Connected() bool { return m.upstream != nil }
+
+func (m *Message) disconnect() {
+	if m.upstream == nil {
+		return
+	}
+	m.upstream.Conn.Close()
+	if m.upstream.Release != nil {
+		m.upstream.Release()
+	}
+	m.upstream = nil
+}
+
+// Local returns what a filter has kept, under a key of its own, for this session
+// and direction: a script's copy. Nil when it has kept nothing.
+func (m *Message) Local(key any) any { return m.Session.locals[m.lane()][key] }
+
+// SetLocal keeps a value for the rest of the session, for this direction only.
+// An [io.Closer] is closed when the session has ended.
+func (m *Message) SetLocal(key, value any) {
+	local := &m.Session.locals[m.lane()]
+	if *local == nil {
+		*local = make(map[any]any)
+	}
+	(*local)[key] = value
+}
+
+// lane numbers the goroutines that may run policies of one session: one per
+// direction, and one for the upgrade and the close, which never overlap.
+func (m *Message) lane() int {
+	if m.Hook&OnFrame != 0 {
+		return int(m.from)
+	}
+	return 2
+}
+
+// Drop ends the message here: it is not passed on.
+func (m *Message) Drop() { m.verdict = Drop }
+
+// Reply sends p back to where the message came from, instead of passing the
+// message on. It keeps p.
+func (m *Message) Reply(op wire.Op, p []byte) error {
+	m.verdict = Reply
+	return m.Send(m.from, op, p)
+}
+
+// Send sends a new message to one side, before this one is passed on. It runs
+// no policy. It keeps p. At most 100 a message; one more is an error.
+func (m *Message) Send(to Side, op wire.Op, p []byte) error {
+	if len(m.sends) == maxSends {
+		return fmt.Errorf("a message may send at most %d messages", maxSends)
+	}
+	m.sends = append(m.sends, send{to, op, p})
+	return nil
+}
+
+// Close ends the session with a close code and reason to both sides.
+func (m *Message) Close(code uint16, reason string) {
+	m.verdict = Close
+	m.closing = Cause{Code: code, Reason: reason, By: "policy"}
+}
+
+// Fail notes why the filter is about to return false, and with which HTTP
+// status the upgrade is refused if nothing else answers (0: the default, 403).
+func (m *Message) Fail(status int, format string, args ...any) {
+	m.run.status, m.run.explained, m.run.named = status, true, false
+	m.run.headers = Headers{}
+	m.run.reason = fmt.Sprintf(format, args...)
+}
+
+// Challenge adds a header to the refusal that a preceding Fail announced, such
+// as WWW-Authenticate or Retry-After.
+func (m *Message) Challenge(name, value string) error {
+	if err := m.run.headers.Set(name, value); err != nil {
+		return fmt.Errorf("refusal header %s: %w", name, err)
+	}
+	return nil
+}
+
+// Refusal is the status and the headers that the last failed filter wants the
+// client to get, and why it failed. Fault filters build their answer from it.
+func (m *Message) Refusal() (status int, headers *Headers, reason string) {
+	status = m.run.status
+	switch {
+	case status == 0 && m.run.fault != nil:
+		status = 500
+	case status == 0:
+		status = 403
+	}
+	return status, &m.run.headers, m.run.reason
+}
+
+// Logf adds a line to the trail, as console.log of a script and trace do.
+func (m *Message) Logf(level slog.Level, format string, args ...any) {
+	m.run.logf(level, format, args...)
+}
+
+// reset makes the message ready for the next data message.
+func (m *Message) reset(op wire.Op, body []byte, fragments int) {
+	m.Op, m.body, m.fragments = op, body, fragments
+	m.changed = false
+	m.attrs = m.attrs[:0]
+	m.verdict = Forward
+	m.sends = m.sends[:0]
+	m.seq++
+	m.run.reset()
+}
+
+// textOf is a body as a value: text as a string, binary as bytes.
+func textOf(op wire.Op, p []byte) Value {
+	if op == wire.Text {
+		return textView(p)
+	}
+	return BytesValue(p)
+}

@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// ReadOnly aborts a policy that writes to an attribute which only the engine
+// sets; websock.context is one.
+type ReadOnly struct{ Name string }
+
+func (e *ReadOnly) Error() string { return fmt.Sprintf("attribute %s is read-only", e.Name) }
+
+// Get returns the value of an attribute; a missing Value when it is not set.
+func (m *Message) Get(a Attr) Value {
+	switch a.kind {
+	case ordinary:
+		return m.attrs.get(a.name)
+	case contentBody:
+		if m.Answer != nil {
+			return textView(m.Answer.Body)
+		}
+		return textOf(m.Op, m.body)
+	case sessionID:
+		return StringValue(m.Session.ID)
+	case sessionVar:
+		return m.Session.Var(a.key)
+	case upgradeMember:
+		return m.Session.upgrade.get(*a.inner)
+	case upgradeContext:
+		return m.Session.upgrade.value()
+	}
+	if m.Request != nil && a.kind <= responseStatus {
+		return m.httpValue(a)
+	}
+	if a.kind >= circuitName {
+		return m.run.value(a.kind)
+	}
+	return m.sessionValue(a)
+}
+
+func (m *Message) httpValue(a Attr) Value {
+	if a.kind == responseStatus {
+		if m.Answer.Status == 0 {
+			return Value{}
+		}
+		return IntValue(int64(m.Answer.Status))
+	}
+	return m.Request.value(a)
+}
+
+// value is what the request itself knows of an attribute.
+func (r *Request) value(a Attr) Value {
+	switch a.kind {
+	case httpHeaders:
+		return HeadersValue(r.Headers)
+	case httpHeader:
+		if r.Headers.Has(a.key) {
+			return StringValue(r.Headers.Get(a.key))
+		}
+	case queryParam:
+		if text, ok := r.QueryValue(a.key); ok {
+			return StringValue(text)
+		}
+	case requestURI:
+		return StringValue(r.URI)
+	case requestPath:
+		return StringValue(r.Path)
+	case requestQuery:
+		return StringValue(r.Query)
+	case requestVerb:
+		return StringValue(r.Method)
+	case requestHost:
+		return StringValue(r.Host)
+	case requestClient:
+		return StringValue(r.Client.Addr().String())
+	}
+	return Value{}
+}
+
+// sessionValue is what the session knows of an attribute.
+func (m *Message) sessionValue(a Attr) Value {
+	s := m.Session
+	switch a.kind {
+	case requestClient:
+		return StringValue(s.Client.Addr().String())
+	case wsPath:
+		return StringValue(s.Path)
+	case wsPort:
+		return StringValue(s.Port)
+	case frameOrigin:
+		if m.Hook&OnFrame != 0 {
+			return StringValue(m.from.String())
+		}
+	case frameOpcode:
+		if m.Hook&OnFrame != 0 {
+			return StringValue(m.Op.String())
+		}
+	case frameLength:
+		return IntValue(int64(len(m.body)))
+	case frameFragments:
+		return IntValue(int64(m.fragments))
+	case frameSeq:
+		return IntValue(m.seq)
+	case wsSubprotocol:
+		return StringValue(s.Subprotocol)
+	case wsOpened:
+		return StringValue(s.Opened.Format(time.RFC3339Nano))
+	case wsDuration:
+		return StringValue(m.Now().Sub(s.Opened).Round(time.Millisecond).String())
+	}
+	if m.Hook == OnClose {
+		switch a.kind {
+		case closeCode:
+			return IntValue(int64(m.closing.Code))
+		case closeReason:
+			return StringValue(m.closing.Reason)
+		case closeBy:
+			return StringValue(m.closing.By)
+		}
+	}
+	return s.counterValue(a.kind)
+}
+
+// Set sets an attribute to a copy of v. Setting an attribute of the engine that
+// filters may not write returns [ReadOnly]; content.body, http.response.status
+// and websock.session.* are writable.
+func (m *Message) Set(a Attr, v Value) error {
+	switch a.kind {
+	case ordinary:
+		v = v.keep()
+		if m.run.following {
+			m.note(a.Name(), m.attrs.get(a.name), v)
+		}
+		m.attrs.set(a.name, v)
+	case contentBody:
+		m.SetBody(v.AppendTo(nil))
+	case sessionVar:
+		return m.Session.SetVar(a.key, v.keep())
+	case responseStatus:
+		if m.Answer == nil {
+			return &ReadOnly{a.Name()}
+		}
+		m.Answer.Status = int(v.Int())
+	default:
+		return &ReadOnly{a.Name()}
+	}
+	return nil
+}
+
+// Remove removes an attribute that a filter has set.
+func (m *Message) Remove(a Attr) error {
+	switch a.kind {
+	case ordinary:
+		if m.run.following {
+			m.note(a.Name(), m.attrs.get(a.name), Value{})
+		}
+		m.attrs.remove(a.name)
+	case sessionVar:
+		return m.Session.SetVar(a.key, Value{})
+	default:
+		return &ReadOnly{a.Name()}
+	}
+	return nil
+}
+
+// upgradeState is websock.context: the attributes of the upgrade and its header
+// set, as the upgrade policy left them. Nothing can change it.
+type upgradeState struct {
+	request *Request
+	attrs   attrs
+}
+
+// get returns an attribute of the upgrade.
+func (u *upgradeState) get(a Attr) Value {
+	switch {
+	case u == nil || u.request == nil:
+		return Value{}
+	case a.kind == ordinary:
+		return u.attrs.get(a.name)
+	}
+	return u.request.value(a)
+}
+
+// value is websock.context itself, as a tree of what it holds.
+func (u *upgradeState) value() Value {
+	if u == nil || u.request == nil {
+		return Value{}
+	}
+	tree := make(map[string]any, len(u.attrs)+1)
+	for _, a := range u.attrs {
+		tree[a.name.Value()] = a.value.Any()
+	}
+	return TreeValue(tree)
+}

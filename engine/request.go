@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"framegate/engine/wire"
+)
+
+// Headers is an ordered list of header fields, names compared without case and
+// kept as they came.
+type Headers = wire.Headers
+
+// Side names one end of a session: the client (wire.FromClient) or the remote
+// host (wire.FromServer).
+type Side = wire.Side
+
+// The two sides of a session.
+const (
+	ClientSide = wire.FromClient
+	HostSide   = wire.FromServer
+)
+
+// Request is the HTTP request that a policy runs on: an upgrade, or a request
+// on a route. Filters may change URI and Headers; what connect-to-url sends and
+// what frame policies read in websock.context is the result.
+type Request struct {
+	Method  string
+	URI     string // origin form, as it came: path and query
+	Path    string // the path of URI, without the query, as it came
+	Query   string // the raw query of URI, without the question mark
+	Host    string // the one host that every filter sees
+	Headers *Headers
+	Client  netip.AddrPort       // who connected
+	TLS     *tls.ConnectionState // nil without TLS
+	Proto   string               // "HTTP/1.1"
+	At      time.Time            // when the request was read
+}
+
+// QueryValue returns the first value of a query parameter, percent-decoded.
+func (r *Request) QueryValue(name string) (string, bool) {
+	for rest := r.Query; rest != ""; {
+		var pair string
+		pair, rest, _ = strings.Cut(rest, "&")
+		key, value, _ := strings.Cut(pair, "=")
+		if decoded, err := url.QueryUnescape(key); err != nil || decoded != name {
+			continue
+		}
+		if decoded, err := url.QueryUnescape(value); err == nil {
+			return decoded, true
+		}
+	}
+	return "", false
+}
+
+// Scheme is "wss" or "ws", by whether the client came over TLS.
+func (r *Request) Scheme() string {
+	if r.TLS != nil {
+		return "wss"
+	}
+	return "ws"
+}
+
+// Answer is the HTTP answer that a policy gives instead of a session.
+type Answer struct {
+	Status   int // 0: no filter has answered
+	Headers  Headers
+	Body     []byte
+	FromHost bool // the remote host's own answer, to go to the client as it is
+}
+
+// Socket is an upgraded connection to a remote host, as connect-to-url hands it
+// to the engine.
+type Socket struct {
+	Conn        net.Conn
+	Early       []byte // wire frames that came together with the 101
+	Subprotocol string
+	Extensions  string   // the Sec-WebSocket-Extensions that the host accepted
+	Headers     *Headers // of the 101
+	Host        string   // the remote host's name, or host:port
+	Address     string   // the address that was dialled
+	Release     func()   // gives the connection's place at the host back; may be nil
+}

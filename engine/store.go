@@ -1,0 +1,45 @@
+package engine
+
+import "time"
+
+// Store is a set of keyed records that the configuration brings: users, keys,
+// plans. Filters and scripts read it; it never changes once loaded.
+type Store struct {
+	Name    string
+	records map[string]Value
+}
+
+// NewStore makes a store of records by their keys. It keeps the map.
+func NewStore(name string, records map[string]Value) *Store {
+	return &Store{Name: name, records: records}
+}
+
+// Get returns the record under a key; missing when there is none.
+func (s *Store) Get(key string) Value { return s.records[key] }
+
+// Len is how many records there are.
+func (s *Store) Len() int { return len(s.records) }
+
+// All calls yield with every key and record, in no order.
+func (s *Store) All(yield func(key string, record Value) bool) {
+	for key, record := range s.records {
+		if !yield(key, record) {
+			return
+		}
+	}
+}
+
+// State keeps what outlives a session and changes while the gateway runs:
+// values that scripts put, counters, revocations. Package state implements it
+// in memory; every error aborts the filter that asked.
+type State interface {
+	// Get returns the value under a key; ok is false when there is none or it has expired.
+	Get(bucket, key string) (value []byte, ok bool, err error)
+	// Put stores a value. It expires after ttl; 0 keeps it until it is deleted.
+	Put(bucket, key string, value []byte, ttl time.Duration) error
+	// Delete removes a value; removing what is not there is no error.
+	Delete(bucket, key string) error
+	// Add adds n to the counter under a key and returns the new count. A new
+	// counter starts at 0 and expires ttl after it was made.
+	Add(bucket, key string, n int64, ttl time.Duration) (int64, error)
+}

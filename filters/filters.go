@@ -1,0 +1,117 @@
+// Package filters holds every filter, one per file, and the table of them.
+//
+// A filter's file is the only place that knows it. Its struct is what the
+// author's YAML decodes into; tags and comments of the fields are the decoder's
+// rules, the JSON Schema, the help of `framegate explain` and the manual:
+//
+//	yaml:"name"        the field's name in YAML, camelCase
+//	default:"10s"      what it is when it is left out
+//	required:"true"    leaving it out is a problem
+//	oneof:"a b c"      the allowed values
+//	min:"0" max:"100"  bounds of a number, duration or size
+//
+// The file's name is the filter type with _ for -. The comment of the struct is
+// its manual; the indented block in it is its example, which a test compiles.
+package filters
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sort"
+
+	"framegate/engine"
+	"framegate/remotehosts"
+	"framegate/scripts"
+)
+
+// Kind describes a filter type.
+type Kind struct {
+	Type    string      // kebab-case, the name authors write
+	Aliases []string    // other names authors may write, such as Axway's entity type
+	Hooks   engine.Hook // where it makes sense
+	Ends    bool        // success defaults to `pass`: the filter ends the policy
+	Closing bool        // with Ends: it is the natural last filter of a list, and may be entered from above
+	Reads   []string    // attributes it needs, beyond those in its selectors
+	Writes  []string    // attributes it sets
+	New     func() engine.Filter
+}
+
+// table is all the filter types, by name and alias.
+var table = map[string]*Kind{}
+
+// register puts the filter type whose fields are T into the table.
+func register[T any, P interface {
+	*T
+	engine.Filter
+}](k Kind) {
+	k.New = func() engine.Filter { return P(new(T)) }
+	for _, name := range append([]string{k.Type}, k.Aliases...) {
+		if table[name] != nil {
+			panic(fmt.Sprintf("filter type %s is registered twice", name))
+		}
+		table[name] = &k
+	}
+}
+
+// Lookup finds a filter type by its name or an alias.
+func Lookup(name string) (*Kind, bool) {
+	k, ok := table[name]
+	return k, ok
+}
+
+// All lists the filter types, sorted by name.
+func All() []*Kind {
+	var all []*Kind
+	for name, k := range table {
+		if name == k.Type {
+			all = append(all, k)
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Type < all[j].Type })
+	return all
+}
+
+// Preparer is a filter with something to do once its fields are decoded: compile
+// an expression, find a remote host, a store, a policy. Prepare opens nothing and
+// starts nothing; it is all that check calls. A [FieldError] says which field is wrong.
+type Preparer interface{ Prepare(env *Env) error }
+
+// FieldError is a problem with one field of a filter: its path in YAML such as
+// "headers.X-Device-Id.match", what is wrong with it, and what to write instead.
+type FieldError struct {
+	Field string
+	Hint  string
+	Err   error
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *FieldError) Unwrap() error { return e.Err }
+
+// Env is what a filter may ask for while it is prepared.
+type Env struct {
+	Policy  string      // the policy it stands in
+	Filter  string      // its name there
+	Line    int         // where it stands, for scripts written inline
+	Hooks   engine.Hook // the hooks that the policy is used in
+	Files   fs.FS       // the gateway's directory
+	Hosts   *remotehosts.Set
+	Scripts *scripts.Library
+	State   engine.State
+	Log     *slog.Logger
+
+	// Call finds a policy by name. The policy is whole only once the snapshot is.
+	Call func(name string) (*engine.Policy, error)
+	// Store finds a store by name.
+	Store func(name string) (*engine.Store, error)
+	// At gives the position of a field in the file, for scripts written inline.
+	At func(field string) engine.Position
+}
+
+// Source is this package's own source: the comments in it are the manual.
+//
+//go:embed *.go
+var Source embed.FS
