@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -205,7 +206,7 @@ func shake(conn net.Conn, to target, headers []header) (rest []byte, err error) 
 		{"Sec-WebSocket-Version", wire.Version},
 	}, headers...) {
 		add := own.Add
-		if h.name == "Host" {
+		if strings.EqualFold(h.name, "Host") {
 			add = own.Set
 		}
 		if err := add(h.name, h.value); err != nil {
