@@ -37,6 +37,8 @@ Every connection keeps --window messages in flight and answers each reply with t
 to compare: throughput and latency also depend on what bench and the back end leave of the machine, and the row "CPU of bench"
 says how much that is. A reply is any data message; what it holds is not looked at, so that a policy may change it.
 
+For --idle start the measured process afresh: one that had traffic before reuses memory it already holds.
+
 Latency is measured from the write of a message to the read of its reply, to 1/64. The exit code is 1 when a connection failed.
 
     framegate bench ws://127.0.0.1:8080/echo --pid "$(pgrep -f 'framegate run')"
