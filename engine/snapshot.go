@@ -19,8 +19,8 @@ type Snapshot struct {
 	FaultHandler *Policy // the gateway's, or nil
 	ShowReason   bool    // refusals carry the reason
 	Console      Console
-	Journal      int // how many records the journal holds
-	Buffered     int64 // bytes that may wait in half-received messages, all sessions together; 0: no limit
+	Journal      int         // how many records the journal holds
+	Buffered     int64       // bytes that may wait in half-received messages, all sessions together; 0: no limit
 	Closers      []io.Closer // closed when the last session of the snapshot has ended
 
 	refs atomic.Int64
