@@ -18,6 +18,7 @@ type Message struct {
 	Request *Request // the HTTP request in OnHTTP hooks, else nil
 	Answer  *Answer  // the HTTP answer in OnHTTP hooks, else nil
 	Op      wire.Op  // Text or Binary in frame hooks
+	Offer   Offer    // in OnUpgrade: what the remote host may be offered
 
 	from      Side
 	seq       int64
@@ -33,6 +34,12 @@ type Message struct {
 	log       *slog.Logger
 	run       run
 	clock     func() time.Time
+}
+
+// Offer is what of the client's offers goes on to the remote host.
+type Offer struct {
+	Subprotocols []string // those that the client offered and the websocket allows, in the client's order
+	Extensions   string   // the client's Sec-WebSocket-Extensions where both directions are raw, else empty
 }
 
 // Verdict is what becomes of a data message after its policy.

@@ -109,6 +109,16 @@ func (m *Message) sessionValue(a Attr) Value {
 	case wsDuration:
 		return StringValue(m.Now().Sub(s.Opened).Round(time.Millisecond).String())
 	}
+	if m.Hook == OnClose {
+		switch a.kind {
+		case closeCode:
+			return IntValue(int64(m.closing.Code))
+		case closeReason:
+			return StringValue(m.closing.Reason)
+		case closeBy:
+			return StringValue(m.closing.By)
+		}
+	}
 	return s.counterValue(a.kind)
 }
 

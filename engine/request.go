@@ -37,6 +37,7 @@ type Request struct {
 	Headers *Headers
 	Client  netip.AddrPort       // who connected
 	TLS     *tls.ConnectionState // nil without TLS
+	Proto   string               // "HTTP/1.1"
 	At      time.Time            // when the request was read
 }
 

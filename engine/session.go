@@ -27,23 +27,25 @@ type Session struct {
 	Address     string // the address that was dialled
 
 	gateway   *Gateway
-	snapshot  *Snapshot
+	snapshots []*Snapshot // that the session holds; the sweep lets old ones go
 	websocket atomic.Pointer[Websocket]
 	upgrade   *upgradeState
 	release   func() // gives the place at the remote host back
 	legs      [2]leg
 	pumps     [2]pump
 	running   atomic.Int32 // pumps that have not ended
+	halted    atomic.Bool  // pumps end at once
 
 	expire atomic.Int64 // unix nanoseconds; 0: never
-	active activity     // of the sweep
+	sweep  sweepState
 
 	locals [3]map[any]any // by side, and the upgrade and close policies; see Message.Local
 
 	mu      sync.Mutex
 	vars    map[string]Value
-	cause   Cause
-	stopped bool
+	cause   *Cause    // nil while nothing has ended the session
+	closing time.Time // when it began to end
+	drainAt time.Time // when it is to be closed with 1012; zero: not
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 }
@@ -126,8 +128,8 @@ func (s *Session) Context() context.Context {
 	defer s.mu.Unlock()
 	if s.ctx == nil {
 		s.ctx, s.cancel = context.WithCancelCause(context.Background())
-		if s.stopped {
-			s.cancel(s.cause)
+		if s.cause != nil {
+			s.cancel(*s.cause)
 		}
 	}
 	return s.ctx

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,8 @@ type Snapshot struct {
 	Journal      int // how many records the journal holds
 	Buffered     int64
 	Closers      []io.Closer // closed when the last session of the snapshot has ended
+
+	refs atomic.Int64
 }
 
 // Console says where the console listens.
@@ -96,12 +99,14 @@ type Websocket struct {
 	Ping         Ping
 	OnFail       FrameFault // what a failed frame policy does
 	OnAbort      FrameFault // what an aborted frame policy does
-	OnChange     Change
+	OnChange     ChangeRule
 	KeepRemoved  bool // onRemove: keep
 	MessageMode  bool // mode: message
 	Log          LogRules
 	Hash         string // changes when anything the websocket does changes
 	At           Position
+
+	snapshot *Snapshot
 }
 
 // Limits bounds the sessions of a websocket.
@@ -127,14 +132,14 @@ type FrameFault struct {
 	Body    string  // of Reply
 }
 
-// Change says what open sessions of a changed websocket do.
-type Change uint8
+// ChangeRule says what open sessions of a changed websocket do.
+type ChangeRule uint8
 
 // The answers to a change.
 const (
-	Pin     Change = iota // finish with what they started with
-	Migrate               // the new policy from the next message on
-	Drain                 // are closed politely
+	Pin     ChangeRule = iota // finish with what they started with
+	Migrate                   // the new policy from the next message on
+	Drain                     // are closed politely
 )
 
 // Loader builds the snapshot of the configuration as it is now. It may reuse

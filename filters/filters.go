@@ -93,11 +93,11 @@ func (e *FieldError) Unwrap() error { return e.Err }
 
 // Env is what a filter may ask for while it is prepared.
 type Env struct {
-	Policy  string // the policy it stands in
-	Filter  string // its name there
-	Line    int    // where it stands, for scripts written inline
+	Policy  string      // the policy it stands in
+	Filter  string      // its name there
+	Line    int         // where it stands, for scripts written inline
 	Hooks   engine.Hook // the hooks that the policy is used in
-	Files   fs.FS  // the gateway's directory
+	Files   fs.FS       // the gateway's directory
 	Hosts   *remotehosts.Set
 	Scripts *scripts.Library
 	State   engine.State

@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// refusal is the built-in answer: JSON with the error and the session's id.
+func refusal(status int, reason, id, _ string) Answer {
+	body, _ := json.Marshal(struct {
+		Error string `json:"error"`
+		ID    string `json:"id,omitempty"`
+	}{reason, id})
+	a := Answer{Status: status, Body: append(body, '\n')}
+	a.Headers.Set("Content-Type", "application/json")
+	return a
+}
+
+// statusWord is what a client is told when the reason is not for it.
+func statusWord(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return strings.ToLower(text)
+	}
+	return "refused"
+}
+
+// writeAnswer writes an answer as the response to a request.
+func writeAnswer(ctx *fasthttp.RequestCtx, a Answer) {
+	ctx.Response.Header.DisableNormalizing()
+	ctx.Response.SetStatusCode(a.Status)
+	for name, value := range a.Headers.All() {
+		if !strings.EqualFold(name, "Content-Length") && !strings.EqualFold(name, "Transfer-Encoding") && !strings.EqualFold(name, "Connection") {
+			ctx.Response.Header.Add(name, value)
+		}
+	}
+	ctx.Response.SetBodyRaw(a.Body)
+}
+
+// badRequest answers what fasthttp could not read.
+func (l *listener) badRequest(ctx *fasthttp.RequestCtx, err error) {
+	status, reason := 400, "this is not a valid HTTP request"
+	var small *fasthttp.ErrSmallBuffer
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &small):
+		status, reason = 431, "the request's headers are longer than the port allows"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		status, reason = 408, "the request took too long"
+	}
+	writeAnswer(ctx, refusal(status, reason, "", ""))
+}
+
+// secretHeaders are never recorded.
+var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-API-Key", "Sec-WebSocket-Protocol"}
+
+// redacted lists a request's headers for the traffic log, without secrets.
+func redacted(h *Headers) []Field {
+	fields := make([]Field, 0, h.Len())
+	for name, value := range h.All() {
+		for _, secret := range secretHeaders {
+			if strings.EqualFold(name, secret) {
+				value = "[redacted]"
+			}
+		}
+		fields = append(fields, Field{name, value})
+	}
+	return fields
+}

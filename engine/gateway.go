@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"framegate/engine/wire"
+)
+
+// Gateway serves a snapshot: its ports accept, its sessions run.
+type Gateway struct {
+	// Clock tells the time; nil is time.Now. Tests turn it and call Sweep.
+	Clock func() time.Time
+
+	log      *slog.Logger
+	loader   Loader
+	journal  *Journal
+	sessions *Sessions
+	now_     atomic.Pointer[Snapshot]
+
+	mu        sync.Mutex // held by Start, Reload and Shutdown
+	listeners map[string]*listener
+	stop      chan struct{}
+	sweeping  sync.WaitGroup
+	live      sync.WaitGroup // sessions and connections that are being served
+	draining  atomic.Bool
+	problems  atomic.Pointer[[]Problem] // of the last reload
+}
+
+// DefaultJournal is how many records the journal holds when the configuration
+// does not say.
+const DefaultJournal = 10_000
+
+// New makes a gateway that gets its configuration from the loader.
+func New(log *slog.Logger, loader Loader) *Gateway {
+	return &Gateway{
+		log: log, loader: loader, journal: NewJournal(DefaultJournal), sessions: newSessions(),
+		listeners: make(map[string]*listener), stop: make(chan struct{}),
+	}
+}
+
+// Sessions is the table of open sessions.
+func (g *Gateway) Sessions() *Sessions { return g.sessions }
+
+// Journal is where records go.
+func (g *Gateway) Journal() *Journal { return g.journal }
+
+// Snapshot is what the gateway serves now; nil before Start.
+func (g *Gateway) Snapshot() *Snapshot { return g.now_.Load() }
+
+// Problems is what the last load or reload found, warnings included.
+func (g *Gateway) Problems() []Problem {
+	if p := g.problems.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// ErrConfiguration is returned by Start and Reload when the configuration has
+// problems that are more than warnings; they are returned beside it.
+var ErrConfiguration = errors.New("the configuration has errors")
+
+// Start loads the configuration and opens its ports.
+func (g *Gateway) Start(ctx context.Context) ([]Problem, error) {
+	problems, err := g.Reload(ctx)
+	if err != nil {
+		return problems, err
+	}
+	g.sweeping.Add(1)
+	go g.sweepLoop()
+	return problems, nil
+}
+
+func (g *Gateway) sweepLoop() {
+	defer g.sweeping.Done()
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			g.sweepOnce()
+		case <-g.stop:
+			return
+		}
+	}
+}
+
+func (g *Gateway) sweepOnce() {
+	defer func() {
+		if r := recover(); r != nil {
+			g.panicked("sweep", r)
+		}
+	}()
+	g.Sweep()
+}
+
+// Shutdown stops accepting, closes every session with 1001 and waits for them
+// until ctx ends; then it cuts what is left.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.draining.CompareAndSwap(false, true) {
+		return nil
+	}
+	for _, l := range g.listeners {
+		l.close()
+	}
+	for _, s := range g.sessions.All() {
+		s.Stop(Cause{By: "shutdown", Code: wire.CloseGoingAway, Reason: "gateway is shutting down"})
+	}
+	close(g.stop)
+	g.sweeping.Wait()
+	done := make(chan struct{})
+	go func() {
+		g.live.Wait()
+		close(done)
+	}()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = fmt.Errorf("shutdown: %d sessions did not end in time: %w", g.sessions.Len(), context.Cause(ctx))
+		for _, s := range g.sessions.All() {
+			s.Stop(Cause{})
+		}
+	}
+	if snapshot := g.now_.Load(); snapshot != nil {
+		snapshot.release()
+	}
+	return err
+}
+
+func (g *Gateway) now() time.Time {
+	if g.Clock != nil {
+		return g.Clock()
+	}
+	return time.Now()
+}
+
+// panicError is a panic that was caught at the root of a goroutine.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// panicked logs a panic and makes an error of it.
+func (g *Gateway) panicked(where string, value any) error {
+	g.log.Error("panic", "in", where, "value", fmt.Sprint(value), "stack", string(debug.Stack()))
+	return &panicError{value}
+}

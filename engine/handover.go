@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"net"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"framegate/engine/wire"
+)
+
+// handshakeWrite is how long the client may take to accept its 101.
+const handshakeWrite = 10 * time.Second
+
+// handOver takes the connection out of fasthttp and starts the session. The
+// 101 is ours to write: when the client is gone by then, the remote host's
+// connection is closed and nothing is left.
+func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) {
+	s, upstream := u.s, u.m.upstream
+	s.Subprotocol, s.Extensions, s.Host, s.Address = upstream.Subprotocol, upstream.Extensions, upstream.Host, upstream.Address
+	s.snapshots = []*Snapshot{u.snapshot}
+	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
+	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
+	s.pumps[HostSide].begun = upstream.Early
+	places := u.places
+	s.release = func() {
+		if upstream.Release != nil {
+			upstream.Release()
+		}
+		for _, at := range places {
+			u.g.sessions.release(at)
+		}
+	}
+	head := u.switching(q)
+	u.record(q)
+	c.pending = s
+	u.g.live.Add(1)
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(conn net.Conn) {
+		defer func() {
+			if r := recover(); r != nil {
+				u.g.panicked("hijack", r)
+				c.Close()
+			}
+		}()
+		s.start(conn, c, head)
+	})
+}
+
+// switching is the head of the 101: the remote host's own headers, and ours.
+func (u *upgrading) switching(q *Request) []byte {
+	head := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
+	head = append(head, wire.AcceptKey(q.Headers.Get("Sec-WebSocket-Key"))...)
+	head = append(head, "\r\n"...)
+	if h := u.m.upstream.Headers; h != nil {
+		passed := h.Clone()
+		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Content-Length", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"} {
+			passed.Del(name)
+		}
+		head = passed.AppendTo(head)
+	}
+	head = u.m.Answer.Headers.AppendTo(head)
+	return append(head, "\r\n"...)
+}
+
+// start runs in a goroutine of fasthttp, which must not be kept: it writes the
+// 101, takes what the reader of fasthttp holds, and starts the pumps.
+func (s *Session) start(hijacked net.Conn, c *portConn, head []byte) {
+	begun := readBuffered(hijacked)
+	conn, _ := unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
+	c.hijacked.Store(true)
+	c.left()
+	conn.SetWriteDeadline(time.Now().Add(handshakeWrite))
+	if _, err := conn.Write(head); err != nil {
+		c.Close() // and with it, what is pending
+		return
+	}
+	conn.SetDeadline(time.Time{})
+	c.pending = nil
+	s.legs[ClientSide].conn, s.legs[ClientSide].side = conn, ClientSide
+	s.pumps[ClientSide].begun = begun
+	for side := range s.pumps {
+		p := &s.pumps[side]
+		p.s, p.from = s, Side(side)
+		p.src, p.dst = &s.legs[side], &s.legs[1-side]
+		p.use(s.websocket.Load())
+		p.attach()
+	}
+	s.running.Store(2)
+	s.gateway.sessions.add(s)
+	if s.gateway.draining.Load() {
+		s.Stop(Cause{By: "shutdown", Code: wire.CloseGoingAway, Reason: "gateway is shutting down"})
+	}
+	go s.pumps[ClientSide].run()
+	go s.pumps[HostSide].run()
+}
+
+// abandon frees a session that was dialled and never ran: its client went away.
+func (s *Session) abandon() {
+	s.legs[HostSide].conn.Close()
+	s.release()
+	s.gateway.journal.Add(&Record{
+		Kind: CloseRecord, At: s.gateway.now(), Session: s.ID, Port: s.Port, Path: s.Path, Client: s.Client.Addr().String(),
+		Code: wire.CloseAbnormal, By: "client", Reason: "gone before its 101",
+	})
+	s.gateway.left(s)
+}
+
+// left is the last that happens to a session.
+func (g *Gateway) left(s *Session) {
+	g.sessions.remove(s)
+	for _, snapshot := range s.snapshots {
+		snapshot.release()
+	}
+	g.live.Done()
+}
+
+// readBuffered takes the bytes that the client sent together with its request:
+// reading with a deadline in the past gives what is buffered and asks no socket.
+func readBuffered(conn net.Conn) []byte {
+	conn.SetReadDeadline(longAgo)
+	defer conn.SetReadDeadline(time.Time{})
+	var all []byte
+	var p [4096]byte
+	for {
+		n, err := conn.Read(p[:])
+		all = append(all, p[:n]...)
+		if err != nil || n == 0 {
+			return all
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"framegate/engine/wire"
+)
+
+// leg is the connection to one peer of a session. One pump reads it, and the
+// pump of the other direction writes it, with whoever injects messages.
+type leg struct {
+	conn net.Conn
+	side Side // who is at the other end
+
+	mu      sync.Mutex // held while writing
+	keys    wire.Keys  // masks of what we ourselves send to a host
+	midway  bool       // what is written so far ends inside a message
+	inFrame bool       // …inside a wire frame
+	queue   []byte     // injected messages, whole, that wait for the end of a message
+	control []byte     // injected control frames that wait for the end of a frame
+
+	waiting   atomic.Bool // queue or control is not empty
+	closeSent bool        // nothing more is written; guarded by mu
+	gotClose  atomic.Bool // the peer sent its Close
+	closing   *Cause      // the Close that the peer will get from us in the end; guarded by Session.mu
+	pong      atomic.Int64
+}
+
+// maxQueued bounds the bytes of injected messages that wait for a slow or busy peer.
+const maxQueued = 1 << 20
+
+// Errors of sending to a session.
+var (
+	ErrClosed = errors.New("the session is closing")
+	ErrFull   = errors.New("the peer is too slow: 1 MiB of injected messages wait for it")
+)
+
+// write writes bytes that follow on what was written before, and what waited
+// for the place behind them. midway and inFrame say where p ends.
+func (l *leg) write(p []byte, midway, inFrame bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closeSent {
+		return ErrClosed
+	}
+	if len(p) > 0 {
+		if err := writeAll(l.conn, p); err != nil {
+			return err
+		}
+	}
+	l.midway, l.inFrame = midway, inFrame
+	if l.waiting.Load() {
+		return l.drain()
+	}
+	return nil
+}
+
+// drain writes what waits, as far as the place allows. mu is held.
+func (l *leg) drain() error {
+	if !l.inFrame && len(l.control) > 0 {
+		if err := writeAll(l.conn, l.control); err != nil {
+			return err
+		}
+		l.control = nil
+	}
+	if !l.midway && len(l.queue) > 0 {
+		if err := writeAll(l.conn, l.queue); err != nil {
+			return err
+		}
+		l.queue = nil
+	}
+	l.waiting.Store(len(l.queue)+len(l.control) > 0)
+	return nil
+}
+
+// inject sends a whole message or control frame of ours, now or at the next
+// place where one may stand. It runs no policy.
+func (l *leg) inject(op wire.Op, payload []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closeSent:
+		return ErrClosed
+	case len(l.queue)+len(l.control)+len(payload) > maxQueued:
+		return ErrFull
+	case op.IsControl():
+		l.control = l.appendFrame(l.control, op, payload)
+	default:
+		l.queue = l.appendFrame(l.queue, op, payload)
+	}
+	l.waiting.Store(true)
+	return l.drain()
+}
+
+// appendFrame appends a frame as the peer must get it: masked for a host.
+func (l *leg) appendFrame(dst []byte, op wire.Op, payload []byte) []byte {
+	h := wire.Header{Fin: true, Op: op}
+	if l.side == HostSide {
+		h.Masked, h.Key = true, l.keys.Next()
+	}
+	return wire.AppendFrame(dst, h, payload)
+}
+
+// sendClose sends a Close, the last frame that the peer gets. It does nothing
+// when the peer was sent one before, or when a wire frame is only half sent.
+func (l *leg) sendClose(code uint16, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closeSent || l.inFrame {
+		return
+	}
+	l.drain()
+	l.closeSent = true
+	var payload [wire.MaxControl]byte
+	l.conn.Write(l.appendFrame(nil, wire.Close, wire.AppendClose(payload[:0], code, reason)))
+}
+
+// wake makes a blocked reader of the leg return.
+func (l *leg) wake() { l.conn.SetReadDeadline(longAgo) }
+
+var longAgo = time.Unix(1, 0)
+
+// finish ends the leg after both pumps: a last read of what the peer still
+// sends, so that its acknowledgements do not meet a closed socket and destroy
+// our Close, and then the end of the connection.
+func (l *leg) finish(deadline time.Time) {
+	defer l.conn.Close()
+	half, ok := l.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || l.conn.SetReadDeadline(deadline) != nil {
+		return
+	}
+	scratch := takeBuffer(false)
+	defer giveBuffer(scratch)
+	for range 1024 {
+		if _, err := l.conn.Read(scratch.b); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package engine
+
+import (
+	"errors"
+	"sync/atomic"
+	"syscall"
+
+	"framegate/engine/wire"
+)
+
+// pump carries one direction of a session: it reads one leg and writes the
+// other. All its state is here, none on its goroutine's stack; while it waits
+// for bytes it holds no buffer.
+type pump struct {
+	s    *Session
+	from Side
+	src  *leg
+	dst  *leg
+
+	rules  *Websocket                // what it runs by; compared with the session's before every chunk
+	runsBy atomic.Pointer[Websocket] // rules, for the sweep
+	begun  []byte                    // what came together with the handshake
+	policy *Policy                   // of this direction; nil: relay untouched
+	raw    syscall.RawConn
+	recv   receiver // of the platform
+	ready  func(fd uintptr) bool
+	err    error
+
+	message bool // the mode: message, or raw
+	log     bool // records are wanted
+	follow  wire.Follower
+	reader  *wire.Reader // message mode only
+	out     *buffer      // message mode: frames that go on when the input is drained
+	msg     *Message     // of the policy
+	keys    wire.Keys    // of what goes on to a host; used by this pump only
+
+	messages, bytes atomic.Int64
+}
+
+// Errors that end a pump, beside those of the connection.
+var (
+	errPeerClosed = errors.New("the peer sent a Close")
+	errStopped    = errors.New("the session was stopped")
+)
+
+// run is the pump's goroutine.
+func (p *pump) run() {
+	defer func() {
+		if r := recover(); r != nil {
+			p.err = p.s.gateway.panicked("relay", r)
+		}
+		p.s.ended(p, p.err)
+	}()
+	if p.err = p.early(); p.err == nil {
+		p.err = p.carry()
+	}
+}
+
+// early carries what came together with the handshake.
+func (p *pump) early() error {
+	data := p.begun
+	p.begun = nil
+	for len(data) > 0 {
+		b := takeBuffer(false)
+		n := copy(b.b[headroom:], data)
+		data = data[n:]
+		err := p.consume(b.b, n, len(data) == 0)
+		giveBuffer(b)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carry moves bytes until the direction ends, and returns why.
+func (p *pump) carry() error {
+	if p.raw != nil {
+		if err := p.raw.Read(p.ready); err != nil {
+			return err
+		}
+		return p.err
+	}
+	b := takeBuffer(false)
+	defer func() { giveBuffer(b) }()
+	for {
+		n, err := p.src.conn.Read(b.b[headroom:])
+		if n > 0 {
+			if err := p.consume(b.b, n, true); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// consume handles n bytes that were read into b behind its headroom. drained
+// says that nothing more is there to be read just now.
+func (p *pump) consume(b []byte, n int, drained bool) error {
+	if p.s.websocket.Load() != p.rules {
+		if rest, err := p.adopt(b[headroom : headroom+n]); rest == nil || err != nil {
+			return err
+		} else if len(rest) < n {
+			copy(b[headroom:], rest)
+			n = len(rest)
+		}
+	}
+	if p.message {
+		return p.assemble(b[headroom:headroom+n], drained)
+	}
+	return p.pass(b, n)
+}
+
+// adopt takes over changed rules at the next place between two messages. What
+// comes before it goes on by the old ones; the rest of in is returned, nil when
+// there is none.
+func (p *pump) adopt(in []byte) (rest []byte, err error) {
+	for len(in) > 0 && !p.idle() {
+		n := 0
+		if p.message {
+			n, err = p.assembleOne(in)
+		} else {
+			p.follow.Stop = wire.StopMessages
+			n, err = p.passOne(in)
+		}
+		if err != nil {
+			return nil, err
+		}
+		in = in[n:]
+	}
+	if err := p.flush(); err != nil {
+		return nil, err
+	}
+	if p.idle() {
+		p.use(p.s.websocket.Load())
+	}
+	if len(in) == 0 {
+		return nil, nil
+	}
+	return in, nil
+}
+
+// idle tells whether the pump is between two messages.
+func (p *pump) idle() bool {
+	if p.message {
+		return p.reader.Idle()
+	}
+	return p.follow.Idle()
+}
+
+// use makes the pump run by the rules: which policy, which mode, what to log.
+func (p *pump) use(w *Websocket) {
+	p.rules = w
+	p.runsBy.Store(w)
+	p.policy = w.ClientFrame
+	if p.from == HostSide {
+		p.policy = w.ServerFrame
+	}
+	p.log = !w.Log.Off
+	limits := wire.Limits{MaxMessage: w.Limits.Message}
+	p.message = (p.policy != nil || w.MessageMode) && p.s.Extensions == ""
+	if p.message {
+		if p.reader == nil {
+			p.reader = &wire.Reader{CheckUTF8: true}
+			p.reader.State.Side = p.from
+		}
+		if p.msg == nil {
+			p.msg = p.s.newMessage(p.from)
+		}
+		p.reader.Limits = limits
+		return
+	}
+	p.follow.State.Side, p.follow.State.AnyRsv = p.from, p.s.Extensions != ""
+	p.follow.Limits = limits
+	p.follow.Head = nil
+	if p.log && w.Log.Payload > 0 {
+		p.follow.Head = make([]byte, 0, min(w.Log.Payload, maxHead))
+	}
+}
+
+// maxHead bounds the payload bytes that the log keeps of one message.
+const maxHead = 64 << 10
+
+// closed notes the peer's Close and passes it on.
+func (p *pump) closed(payload []byte) error {
+	code, reason, err := wire.ParseClose(payload)
+	if err != nil {
+		return err
+	}
+	p.src.gotClose.Store(true)
+	p.s.note(Cause{By: dirName(p.from), Code: code, Reason: reason})
+	if !p.s.replaced(p.dst) {
+		p.dst.sendClose(code, reason)
+	}
+	return errPeerClosed
+}

@@ -1,0 +1,231 @@
+package engine
+
+import (
+	"framegate/engine/wire"
+)
+
+// flushAt is how much output gathers at most before it is written, even while
+// more input is there.
+const flushAt = 64 << 10
+
+// assemble is message mode: messages are put together, the policy runs, and the
+// result goes on when the input is drained, so that a burst costs one write.
+func (p *pump) assemble(in []byte, drained bool) error {
+	b := p.lend()
+	defer p.takeBack(b)
+	for len(in) > 0 {
+		n, err := p.assembleOne(in)
+		if err != nil {
+			if flushed := p.flush(); flushed != nil && err == errPeerClosed {
+				return flushed
+			}
+			return err
+		}
+		in = in[n:]
+	}
+	if drained {
+		return p.flush()
+	}
+	return nil
+}
+
+// lend gives the reader a pooled buffer for messages that come in pieces.
+func (p *pump) lend() *buffer {
+	if p.reader.Buf != nil {
+		return nil
+	}
+	b := takeBuffer(false)
+	p.reader.Buf = b.b[:0]
+	return b
+}
+
+// takeBack puts the reader's buffer back once nothing in it is half-read.
+func (p *pump) takeBack(b *buffer) {
+	switch {
+	case !p.reader.Idle():
+	case b != nil && cap(p.reader.Buf) == cap(b.b):
+		p.reader.Buf = nil
+		giveBuffer(b)
+	default:
+		p.reader.Buf = nil
+	}
+}
+
+// assembleOne takes in up to the end of the first message or control frame.
+func (p *pump) assembleOne(in []byte) (int, error) {
+	ev, n, err := p.reader.Next(in)
+	switch {
+	case err != nil:
+		return n, err
+	case ev.Kind == wire.Message:
+		err = p.deliver(&ev)
+	case ev.Kind == wire.Control:
+		err = p.controlMessage(&ev)
+	}
+	return n, err
+}
+
+// controlMessage handles a control frame; it keeps its place among the messages.
+func (p *pump) controlMessage(ev *wire.Event) error {
+	switch {
+	case ev.Op == wire.Close:
+		if err := p.flush(); err != nil {
+			return err
+		}
+		return p.closed(ev.Payload)
+	case ev.Op == wire.Pong && p.src.answered(ev.Payload):
+		return nil
+	}
+	p.recordControl(ev.Op, ev.Payload)
+	return p.put(ev.Op, ev.Payload)
+}
+
+// deliver runs the policy over a message and does what it says.
+func (p *pump) deliver(ev *wire.Event) error {
+	p.messages.Add(1)
+	p.bytes.Add(int64(len(ev.Payload)))
+	m := p.msg
+	m.reset(ev.Op, ev.Payload, ev.Fragments)
+	m.run.following = p.following()
+	var out Outcome
+	if p.policy != nil {
+		out = p.policy.Top(m, p.rules.snapshot.FaultHandler)
+	}
+	if out.Result != Passed {
+		p.fault(m, out)
+	}
+	if p.log {
+		p.recordMessage(m, ev, out)
+	}
+	if err := p.sendAll(m); err != nil {
+		return err
+	}
+	switch m.verdict {
+	case Forward:
+		return p.put(m.Op, m.body)
+	case Close:
+		if err := p.flush(); err != nil {
+			return err
+		}
+		p.s.Stop(m.closing)
+		return errStopped
+	}
+	return nil
+}
+
+// fault turns a failed or aborted frame policy into a verdict, unless a filter
+// of it, or its fault handler, has given one.
+func (p *pump) fault(m *Message, out Outcome) {
+	rule := p.rules.OnFail
+	if out.Result == Aborted {
+		rule = p.rules.OnAbort
+		m.Logger().Warn("frame policy aborted", "policy", p.policy.Name, "from", dirName(p.from), "error", out.Reason)
+	}
+	if m.verdict != Forward {
+		return
+	}
+	switch rule.Verdict {
+	case Reply:
+		m.Reply(wire.Text, []byte(rule.Body))
+	case Close:
+		m.Close(rule.Code, out.Result.closeReason())
+	default:
+		m.verdict = rule.Verdict
+	}
+}
+
+// closeReason is what a peer is told when a policy ended its session.
+func (r Result) closeReason() string {
+	if r == Aborted {
+		return "policy aborted"
+	}
+	return "refused by policy"
+}
+
+// sendAll sends the messages that the policy made, before the one it ran on.
+func (p *pump) sendAll(m *Message) error {
+	for _, s := range m.sends {
+		if s.to == p.dst.side {
+			if err := p.put(s.op, s.body); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := p.src.inject(s.op, s.body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put appends a frame to the output.
+func (p *pump) put(op wire.Op, payload []byte) error {
+	if p.out == nil {
+		p.out = takeBuffer(len(payload) > smallBuffer-headroom)
+		p.out.b = p.out.b[:0]
+	}
+	h := wire.Header{Fin: true, Op: op}
+	if p.dst.side == HostSide {
+		h.Masked, h.Key = true, p.keys.Next()
+	}
+	p.out.b = wire.AppendFrame(p.out.b, h, payload)
+	if len(p.out.b) >= flushAt {
+		return p.flush()
+	}
+	return nil
+}
+
+// flush writes the output.
+func (p *pump) flush() error {
+	if p.out == nil {
+		return nil
+	}
+	err := p.dst.write(p.out.b, false, false)
+	giveBuffer(p.out)
+	p.out = nil
+	return err
+}
+
+// following tells whether the trail of this message is wanted with times and changes.
+func (p *pump) following() bool {
+	if !p.log {
+		return false
+	}
+	n := int64(p.rules.Log.Trails)
+	return p.s.gateway.journal.Following() || n > 0 && p.msg.seq%n == 0
+}
+
+// recordMessage adds what became of a message to the journal. The trail is kept
+// when somebody follows, and for a fault or failure.
+func (p *pump) recordMessage(m *Message, ev *wire.Event, out Outcome) {
+	r := Record{Op: ev.Op.String(), Size: int64(len(ev.Payload)), Fragments: ev.Fragments, Outcome: m.outcome(out), Before: p.head(ev.Payload)}
+	if m.changed && m.verdict == Forward {
+		r.After, r.AfterSize = p.head(m.body), int64(len(m.body))
+	}
+	if p.policy != nil {
+		r.Policy, r.Reason = p.policy.Name, out.Reason
+		if m.run.following || out.Result != Passed {
+			r.Trail = m.Trail()
+		}
+	}
+	p.record(r)
+}
+
+// outcome is what became of the message, in one word.
+func (m *Message) outcome(out Outcome) string {
+	switch {
+	case out.Result == Aborted:
+		return "aborted"
+	case out.Result == Failed:
+		return "failed"
+	case m.verdict == Drop:
+		return "dropped"
+	case m.verdict == Reply:
+		return "replied"
+	case m.verdict == Close:
+		return "closed"
+	case m.changed:
+		return "changed"
+	}
+	return "relayed"
+}

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"unsafe"
+)
+
+// receiver reads a TCP socket with recvmsg and learns with every read what is
+// left (TCP_INQ, tcp(7)): a burst costs one system call, and a FIN that arrives
+// together with data is not missed. All of it runs inside one
+// [syscall.RawConn.Read]: its poller keeps a readiness that arrives while the
+// callback runs, so returning false after a drained read waits for the next
+// bytes without asking the kernel once more. The connection must not be closed
+// inside the callback.
+type receiver struct {
+	inq   bool
+	large bool // long messages pass: read into large buffers
+	msg   syscall.Msghdr
+	iov   syscall.Iovec
+	oob   [24]byte // a cmsghdr and the int of TCP_CM_INQ
+}
+
+// tcpINQ is TCP_INQ and TCP_CM_INQ of linux/tcp.h.
+const tcpINQ = 36
+
+// attach prepares the pump to read its connection without holding a buffer
+// while it waits. Other connections than TCP keep one.
+func (p *pump) attach() {
+	conn := p.src.conn
+	if accepted, ok := conn.(*portConn); ok {
+		conn = accepted.Conn
+	}
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(fd uintptr) {
+		p.recv.inq = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1) == nil
+	})
+	p.raw, p.ready = raw, p.readable
+}
+
+// readable reads and consumes until nothing is left. It returns true to end.
+func (p *pump) readable(fd uintptr) bool {
+	for {
+		if p.s.halted.Load() {
+			p.err = errStopped
+			return true
+		}
+		b := takeBuffer(p.recv.large)
+		n, left, err := p.recv.read(fd, b.b[headroom:])
+		if n > 0 {
+			p.recv.large = n == len(b.b)-headroom || left > smallBuffer || p.recv.large && n > smallBuffer
+			err = p.consume(b.b, n, left == 0)
+		}
+		giveBuffer(b)
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			return false
+		case err != nil:
+			p.err = err
+			return true
+		case p.recv.inq && left == 0:
+			return false
+		}
+	}
+}
+
+// read reads once. left is how much more is there, at least 1 when that is not
+// known or the peer has sent its FIN.
+func (r *receiver) read(fd uintptr, b []byte) (n, left int, err error) {
+	r.iov.Base = unsafe.SliceData(b)
+	r.iov.SetLen(len(b))
+	r.msg = syscall.Msghdr{Iov: &r.iov, Iovlen: 1}
+	if r.inq {
+		r.msg.Control = &r.oob[0]
+		r.msg.SetControllen(len(r.oob))
+	}
+	for {
+		got, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&r.msg)), syscall.MSG_DONTWAIT)
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno != 0:
+			return 0, 0, errno
+		case got == 0:
+			return 0, 0, io.EOF
+		}
+		return int(got), r.left(), nil
+	}
+}
+
+// left reads the control message of the last read.
+func (r *receiver) left() int {
+	h := (*syscall.Cmsghdr)(unsafe.Pointer(&r.oob[0]))
+	if !r.inq || r.msg.Controllen < syscall.SizeofCmsghdr+4 || h.Level != syscall.IPPROTO_TCP || h.Type != tcpINQ {
+		return 1
+	}
+	return int(*(*int32)(unsafe.Pointer(&r.oob[syscall.SizeofCmsghdr])))
+}

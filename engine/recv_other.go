@@ -1,0 +1,9 @@
+//go:build !linux
+
+package engine
+
+// receiver is the platform's way to read; here the ordinary one.
+type receiver struct{}
+
+// attach leaves the pump to read with a buffer of its own.
+func (p *pump) attach() {}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// drainSpread is over how long the sessions of a changed or removed websocket
+// are closed, so that not all clients come back at once.
+const drainSpread = 10 * time.Second
+
+// Reload builds the snapshot of the configuration as it is now and swaps it in.
+// With problems, or when a new port cannot be opened, nothing changes.
+func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining.Load() {
+		return nil, fmt.Errorf("reload: %w", context.Canceled)
+	}
+	old := g.now_.Load()
+	next, problems := g.loader(ctx, old)
+	if next == nil || Broken(problems) {
+		g.problems.Store(&problems)
+		return problems, ErrConfiguration
+	}
+	opened, err := g.open(next)
+	if err != nil {
+		next.close()
+		problems = append(problems, Problem{What: err.Error()})
+		g.problems.Store(&problems)
+		return problems, ErrConfiguration
+	}
+	next.begin()
+	g.problems.Store(&problems)
+	g.now_.Store(next)
+	g.attach(next, opened)
+	if old != nil {
+		g.rebind(old, next)
+		old.release()
+	}
+	g.log.Info("configuration loaded", "revision", next.Revision, "ports", len(next.Ports), "policies", len(next.Policies))
+	return problems, nil
+}
+
+// begin gives the snapshot its first holder, the gateway, and its websockets
+// the way back to it.
+func (s *Snapshot) begin() {
+	s.refs.Store(1)
+	for _, p := range s.Ports {
+		for _, w := range p.Websockets {
+			w.snapshot = s
+			if w.Idle == 0 {
+				w.Idle = p.Idle
+			}
+		}
+	}
+}
+
+// hold takes the snapshot for a session or a request; it fails for one that is
+// already closed.
+func (s *Snapshot) hold() bool {
+	for {
+		n := s.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if s.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release gives the snapshot back; the last one out closes it.
+func (s *Snapshot) release() {
+	if s.refs.Add(-1) == 0 {
+		s.close()
+	}
+}
+
+func (s *Snapshot) close() {
+	for _, c := range s.Closers {
+		c.Close()
+	}
+}
+
+// hold returns the current snapshot, held.
+func (g *Gateway) hold() *Snapshot {
+	for {
+		if s := g.now_.Load(); s.hold() {
+			return s
+		}
+	}
+}
+
+// rebind says to every open session what has become of its websocket.
+func (g *Gateway) rebind(old, next *Snapshot) {
+	for _, s := range g.sessions.All() {
+		w := s.websocket.Load()
+		successor := next.find(w)
+		switch {
+		case successor == nil && w.KeepRemoved:
+		case successor == nil:
+			s.drain(g.now())
+		case successor.Hash == w.Hash, successor.OnChange == Migrate && (s.Extensions == "" || !successor.needsMessages()):
+			s.migrate(successor)
+		case successor.OnChange == Migrate:
+			g.log.Warn("session is drained: its peers agreed on an extension, so no policy can run on its frames", "session", s.ID, "extensions", s.Extensions)
+			s.drain(g.now())
+		case successor.OnChange == Drain:
+			s.drain(g.now())
+		}
+	}
+}
+
+// needsMessages tells whether raw mode is not enough for the websocket.
+func (w *Websocket) needsMessages() bool {
+	return w.ClientFrame != nil || w.ServerFrame != nil || w.MessageMode
+}
+
+// find returns the websocket that stands where w stood.
+func (s *Snapshot) find(w *Websocket) *Websocket {
+	p := s.Ports[w.Port]
+	if p == nil || p.Disabled {
+		return nil
+	}
+	for _, candidate := range p.Websockets {
+		if candidate.Path == w.Path && candidate.Host == w.Host && !candidate.Disabled {
+			return candidate
+		}
+	}
+	return nil
+}
+
+// migrate makes the session run by another websocket from its next messages on.
+func (s *Session) migrate(w *Websocket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.snapshot.hold() {
+		s.snapshots = append(s.snapshots, w.snapshot)
+		s.websocket.Store(w)
+	}
+}
+
+// drain closes the session politely, at some time within the spread.
+func (s *Session) drain(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drainAt.IsZero() {
+		s.drainAt = now.Add(rand.N(drainSpread))
+	}
+}

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// setTarget takes the request target apart. Filters must see the path that is
+// forwarded, so what could be read in two ways is refused: dot segments, empty
+// segments, encoded slashes and NULs, a host that differs from the Host header.
+func (r *Request) setTarget(target string) error {
+	r.Host = r.Headers.Get("Host")
+	if !strings.HasPrefix(target, "/") {
+		u, err := url.Parse(target)
+		if err != nil || u.Host == "" || u.User != nil {
+			return fmt.Errorf("%w: %q", errTarget, target)
+		}
+		if !strings.EqualFold(u.Host, r.Host) {
+			return fmt.Errorf("the request target names host %q, the Host header %q", u.Host, r.Host)
+		}
+		target = u.RequestURI()
+	}
+	r.URI = target
+	r.Path, r.Query, _ = strings.Cut(target, "?")
+	return checkPath(r.Path)
+}
+
+func checkPath(path string) error {
+	decoded, err := url.PathUnescape(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", errTarget, err)
+	case strings.ContainsAny(path, "#\\"), strings.Contains(path, "//"), strings.ContainsRune(decoded, 0):
+		return errTarget
+	case strings.Count(decoded, "/") != strings.Count(path, "/"), strings.Contains(decoded, "\\"):
+		return fmt.Errorf("%w: an encoded slash", errTarget)
+	}
+	for segment := range strings.SplitSeq(decoded, "/") {
+		if segment == "." || segment == ".." {
+			return fmt.Errorf("%w: a dot segment", errTarget)
+		}
+	}
+	return nil
+}
+
+// route finds the websocket for a request: the one whose path has the most
+// segments in common with it, one with the request's host before one without.
+func (p *Port) route(q *Request) *Websocket {
+	var best *Websocket
+	for _, w := range p.Websockets {
+		if w.Disabled || !w.matches(q) {
+			continue
+		}
+		if best == nil || len(w.Path) > len(best.Path) || len(w.Path) == len(best.Path) && best.Host == "" {
+			best = w
+		}
+	}
+	return best
+}
+
+func (w *Websocket) matches(q *Request) bool {
+	if w.Host != "" && !strings.EqualFold(w.Host, hostOnly(q.Host)) {
+		return false
+	}
+	if w.Exact || len(q.Path) == len(w.Path) {
+		return q.Path == w.Path
+	}
+	return strings.HasPrefix(q.Path, w.Path) && (strings.HasSuffix(w.Path, "/") || q.Path[len(w.Path)] == '/')
+}
+
+// hostOnly is a Host header without its port.
+func hostOnly(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	return strings.Trim(host, "[]")
+}
+
+// allowsOrigin checks the Origin header (RFC 6455 §10.2). Without a list of its
+// own a websocket accepts the same host, and clients that send no Origin: those
+// are no browsers.
+func (w *Websocket) allowsOrigin(q *Request) bool {
+	if !q.Headers.Has("Origin") {
+		return true
+	}
+	origin := q.Headers.Get("Origin")
+	if len(w.Origins) == 0 {
+		scheme := "http://"
+		if q.TLS != nil {
+			scheme = "https://"
+		}
+		return strings.EqualFold(origin, scheme+q.Host)
+	}
+	for _, allowed := range w.Origins {
+		if matchOrigin(allowed, origin) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchOrigin compares an origin with one of the list: scheme, host and port
+// whole, or "*" for any origin, any port ("http://127.0.0.1:*") or one host
+// label ("https://*.example.test").
+func matchOrigin(allowed, origin string) bool {
+	if allowed == "*" || strings.EqualFold(allowed, origin) {
+		return true
+	}
+	scheme, host, ok := strings.Cut(origin, "://")
+	wantScheme, wantHost, wantOK := strings.Cut(allowed, "://")
+	if !ok || !wantOK || !strings.EqualFold(scheme, wantScheme) || strings.ContainsAny(host, "/@?#") {
+		return false
+	}
+	name, port := cutPort(host)
+	wantName, wantPort := cutPort(wantHost)
+	if wantPort != "*" && port != wantPort {
+		return false
+	}
+	if rest, wild := strings.CutPrefix(wantName, "*."); wild {
+		label, domain, found := strings.Cut(name, ".")
+		return found && label != "" && strings.EqualFold(domain, rest)
+	}
+	return strings.EqualFold(name, wantName)
+}
+
+func cutPort(host string) (name, port string) {
+	i := strings.LastIndexByte(host, ':')
+	if i < 0 || strings.HasSuffix(host, "]") {
+		return host, ""
+	}
+	return host[:i], host[i+1:]
+}
+
+// offer is what the remote host may be offered of what the client offered; ok is
+// false when a subprotocol is required and none is left.
+func (w *Websocket) offer(q *Request) (offer Offer, ok bool) {
+	for name := range q.Headers.Tokens("Sec-WebSocket-Protocol") {
+		if len(w.Subprotocols) == 0 || contains(w.Subprotocols, name) {
+			offer.Subprotocols = append(offer.Subprotocols, name)
+		}
+	}
+	if !w.needsMessages() {
+		var all []string
+		for line := range q.Headers.Values("Sec-WebSocket-Extensions") {
+			all = append(all, line)
+		}
+		offer.Extensions = strings.Join(all, ", ")
+	}
+	return offer, len(offer.Subprotocols) > 0 || !w.NeedSub
+}
+
+func contains(list []string, name string) bool {
+	for _, s := range list {
+		if s == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"strconv"
+	"time"
+
+	"framegate/engine/wire"
+)
+
+// sweepState is what the sweep remembers of a session from one look to the next.
+type sweepState struct {
+	messages int64     // seen by the last look
+	active   time.Time // when a look last saw new messages
+	pinged   time.Time
+}
+
+// sweepEvery is how often the sweep looks at all sessions: timeouts are not
+// finer than this.
+const sweepEvery = time.Second
+
+// Sweep looks at every session once: idle, expired, silent and draining ones
+// are closed, pings are sent. The gateway calls it every second.
+func (g *Gateway) Sweep() {
+	now := g.now()
+	for _, s := range g.sessions.All() {
+		s.look(now)
+	}
+}
+
+func (s *Session) look(now time.Time) {
+	s.mu.Lock()
+	ended, closing, drainAt := s.cause != nil, s.closing, s.drainAt
+	s.mu.Unlock()
+	switch {
+	case ended && now.Sub(closing) > 2*closeGrace:
+		s.Stop(Cause{})
+		return
+	case ended:
+		return
+	}
+	s.letGo()
+	w := s.websocket.Load()
+	if n := s.traffic(ClientSide).Messages + s.traffic(HostSide).Messages; n != s.sweep.messages || s.sweep.active.IsZero() {
+		s.sweep.messages, s.sweep.active = n, now
+	}
+	expire := s.expire.Load()
+	switch {
+	case !drainAt.IsZero() && !now.Before(drainAt):
+		s.Stop(Cause{By: "reload", Code: wire.CloseServiceRestart, Reason: "configuration changed"})
+	case w.Expire > 0 && now.Sub(s.Opened) >= w.Expire, expire != 0 && now.UnixNano() >= expire:
+		s.Stop(Cause{By: "expiry", Code: wire.CloseGoingAway, Reason: "session expired"})
+	case w.Idle > 0 && now.Sub(s.sweep.active) >= w.Idle:
+		s.Stop(Cause{By: "idle timeout", Code: wire.CloseGoingAway, Reason: "idle for " + w.Idle.String()})
+	case w.Ping.Every > 0:
+		s.ping(w.Ping, now)
+	}
+}
+
+// ping sends the gateway's own keep-alive to both peers, and ends the session
+// when one has not answered the last in time.
+func (s *Session) ping(p Ping, now time.Time) {
+	if !s.sweep.pinged.IsZero() {
+		for i := range s.legs {
+			l := &s.legs[i]
+			if l.pong.Load() < s.sweep.pinged.UnixNano() && now.Sub(s.sweep.pinged) >= p.Timeout {
+				s.Stop(Cause{By: dirName(l.side), Code: wire.CloseGoingAway, Reason: "no pong within " + p.Timeout.String()})
+				return
+			}
+		}
+		if now.Sub(s.sweep.pinged) < max(p.Every, p.Timeout) {
+			return
+		}
+	}
+	s.sweep.pinged = now
+	payload := append([]byte(pingMark), strconv.FormatInt(now.UnixNano(), 36)...)
+	for i := range s.legs {
+		go s.legs[i].inject(wire.Ping, payload)
+	}
+}
+
+// letGo releases the snapshots that neither pump runs by any more.
+func (s *Session) letGo() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.websocket.Load()
+	if len(s.snapshots) < 2 || s.pumps[0].runsBy.Load() != now || s.pumps[1].runsBy.Load() != now {
+		return
+	}
+	for _, old := range s.snapshots[:len(s.snapshots)-1] {
+		old.release()
+	}
+	s.snapshots = append([]*Snapshot(nil), s.snapshots[len(s.snapshots)-1])
+}

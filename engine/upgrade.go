@@ -1,0 +1,288 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"framegate/engine/wire"
+)
+
+// upgradeTime is what an upgrade may take, the remote host's answer included.
+const upgradeTime = 30 * time.Second
+
+// upgrading is one upgrade request on its way to become a session.
+type upgrading struct {
+	g        *Gateway
+	snapshot *Snapshot // held
+	port     *Port
+	w        *Websocket
+	s        *Session
+	m        *Message
+	answer   Answer
+	places   []place
+	outcome  Outcome
+}
+
+// serveHTTP handles one request on a port.
+func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
+	snapshot := l.g.hold()
+	u := &upgrading{g: l.g, snapshot: snapshot, port: l.port.Load()}
+	taken := false
+	defer func() {
+		if r := recover(); r != nil {
+			l.g.panicked("upgrade", r)
+			u.undo()
+			writeAnswer(ctx, refusal(500, "internal error", "", ""))
+		}
+		if !taken {
+			snapshot.release()
+		}
+	}()
+	q, conn, refused := l.request(ctx)
+	if refused != nil {
+		writeAnswer(ctx, *refused)
+		return
+	}
+	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
+	if u.run(q); u.connected() {
+		taken = true
+		u.handOver(ctx, conn, q)
+		return
+	}
+	u.undo()
+	u.record(q)
+	writeAnswer(ctx, u.answer)
+}
+
+// request reads the HTTP request into our own form, or says why it is none.
+func (l *listener) request(ctx *fasthttp.RequestCtx) (*Request, *portConn, *Answer) {
+	_, conn := unwrap(connOf(ctx))
+	headers, err := wire.ParseHeaders(ctx.Request.Header.RawHeaders())
+	if err != nil {
+		a := refusal(400, err.Error(), "", "")
+		return nil, nil, &a
+	}
+	q := &Request{
+		Method: string(ctx.Method()), Headers: headers, Client: conn.remote, At: l.g.now(), TLS: ctx.TLSConnectionState(),
+		Proto: string(ctx.Request.Header.Protocol()),
+	}
+	if err := q.setTarget(string(ctx.Request.Header.RequestURI())); err != nil {
+		a := refusal(400, err.Error(), "", "")
+		return nil, nil, &a
+	}
+	if limit := l.port.Load().Limits.URI; len(q.URI) > limit {
+		a := refusal(414, "the request target is longer than the port allows", "", "")
+		return nil, nil, &a
+	}
+	return q, conn, nil
+}
+
+// connOf returns the connection under a request.
+func connOf(ctx *fasthttp.RequestCtx) net.Conn { return ctx.Conn() }
+
+// run takes the request through all checks and the upgrade policy.
+func (u *upgrading) run(q *Request) {
+	u.w = u.port.route(q)
+	switch {
+	case u.w == nil:
+		u.refuse(404, "no websocket at this path")
+		return
+	case u.g.draining.Load():
+		u.refuse(503, "the gateway is shutting down")
+		u.answer.Headers.Set("Retry-After", "5")
+		return
+	}
+	u.s.websocket.Store(u.w)
+	if r := wire.CheckUpgrade(q.Method, q.Proto, q.Headers, false); r != nil {
+		u.refuse(r.Status, r.Reason)
+		for name, value := range r.Headers.All() {
+			u.answer.Headers.Set(name, value)
+		}
+		return
+	}
+	if !u.w.allowsOrigin(q) {
+		u.refuse(403, "origin not allowed")
+		return
+	}
+	offer, ok := u.w.offer(q)
+	if !ok {
+		u.refuse(400, "none of the subprotocols is supported")
+		return
+	}
+	if !u.reserve(q) {
+		return
+	}
+	u.runPolicy(q, offer)
+}
+
+// reserve counts the session in against the limits of the websocket.
+func (u *upgrading) reserve(q *Request) bool {
+	limits, name := u.w.Limits, u.w.Port+u.w.Path
+	all, client := place{websocket: name}, place{websocket: name, client: q.Client.Addr()}
+	if !u.take(all, limits.Total) {
+		u.refuse(503, "too many sessions on this websocket")
+		u.answer.Headers.Set("Retry-After", "10")
+		return false
+	}
+	if !u.take(client, limits.PerClient) {
+		u.refuse(429, "too many sessions from this client")
+		u.answer.Headers.Set("Retry-After", "10")
+		return false
+	}
+	return true
+}
+
+func (u *upgrading) take(at place, limit int) bool {
+	if limit == 0 {
+		return true
+	}
+	if !u.g.sessions.reserve(at, limit) {
+		return false
+	}
+	u.places = append(u.places, at)
+	return true
+}
+
+// runPolicy runs the upgrade policy and decides what it came to.
+func (u *upgrading) runPolicy(q *Request, offer Offer) {
+	ctx, cancel := requestContext()
+	defer cancel()
+	u.m = &Message{
+		Hook: OnUpgrade, Session: u.s, Request: q, Answer: &Answer{}, Offer: offer, from: ClientSide,
+		ctx: ctx, clock: u.g.now, log: u.g.log.With("session", u.s.ID),
+	}
+	u.m.run.following = true // upgrades are few: their trails are always whole
+	u.outcome = u.w.Upgrade.Top(u.m, u.snapshot.FaultHandler)
+	u.s.Subject = u.m.Get(subjectAttr).String()
+	switch {
+	case u.outcome.Result != Passed:
+		u.refuseByPolicy()
+	case u.m.Answer.Status != 0:
+		u.answer = *u.m.Answer
+	case u.m.upstream == nil:
+		u.refuse(500, "policy passed without connecting")
+	case !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject}, u.subjectLimit()):
+		u.refuse(429, "too many sessions of this subject")
+	}
+}
+
+var subjectAttr = AttrOf("authentication.subject.id")
+
+func (u *upgrading) subjectLimit() int {
+	if u.s.Subject == "" {
+		return 0
+	}
+	return u.w.Limits.PerSubject
+}
+
+// refuseByPolicy makes the answer of a failed or aborted upgrade policy: what
+// its filters or fault handler have set, or the built-in one.
+func (u *upgrading) refuseByPolicy() {
+	if u.m.Answer.Status != 0 {
+		u.answer = *u.m.Answer
+		return
+	}
+	status, headers, _ := u.m.Refusal()
+	u.refuse(status, u.outcome.Reason)
+	for name, value := range headers.All() {
+		u.answer.Headers.Set(name, value)
+	}
+}
+
+// refuse sets the built-in answer. The reason is told only where showReason is on
+// or it is no secret: the checks before any policy.
+func (u *upgrading) refuse(status int, reason string) {
+	shown := reason
+	if u.outcome.Result != Passed && !u.snapshot.ShowReason {
+		shown = statusWord(status)
+	}
+	u.outcome.Reason = reason
+	u.answer = refusal(status, shown, u.s.ID, "")
+}
+
+func (u *upgrading) connected() bool {
+	return u.answer.Status == 0 && u.m != nil && u.m.upstream != nil
+}
+
+// undo frees what an upgrade that comes to nothing has taken.
+func (u *upgrading) undo() {
+	if u.m != nil {
+		u.m.disconnect()
+	}
+	for _, at := range u.places {
+		u.g.sessions.release(at)
+	}
+	u.places = nil
+}
+
+// record adds the upgrade to the journal.
+func (u *upgrading) record(q *Request) {
+	if u.w != nil && u.w.Log.Off {
+		return
+	}
+	r := Record{
+		Kind: UpgradeRecord, At: q.At, Session: u.s.ID, Port: u.s.Port, Path: q.Path, Client: q.Client.Addr().String(), Subject: u.s.Subject,
+		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q.Headers), Duration: u.g.now().Sub(q.At), Outcome: "refused",
+	}
+	if u.answer.Status == 0 {
+		r.Status, r.Outcome, r.Host = 101, "connected", hostName(u.m.upstream)
+	}
+	if u.m != nil {
+		r.Policy, r.Trail = u.w.Upgrade.Name, u.m.Trail()
+		if u.outcome.Result == Aborted {
+			u.g.log.Warn("upgrade policy aborted", "session", u.s.ID, "policy", r.Policy, "error", u.outcome.Reason)
+		}
+	}
+	u.g.journal.Add(&r)
+}
+
+func hostName(s *Socket) string {
+	if s.Host == s.Address || s.Address == "" {
+		return s.Host
+	}
+	return s.Host + " (" + s.Address + ")"
+}
+
+// newMessage makes the message that a direction's policy runs on.
+func (s *Session) newMessage(from Side) *Message {
+	hook := OnClientFrame
+	if from == HostSide {
+		hook = OnServerFrame
+	}
+	return &Message{Hook: hook, Session: s, from: from, clock: s.gateway.now, log: s.gateway.log.With("session", s.ID)}
+}
+
+// NewMessage makes a message outside of any gateway, for tests of filters and
+// for tools that run a policy over a recorded message. The request may be nil
+// where the hook has none; in frame hooks it is what websock.context shows.
+func NewMessage(hook Hook, q *Request, op wire.Op, body []byte) *Message {
+	s := &Session{ID: newSessionID(), Opened: time.Now(), gateway: New(slog.New(slog.DiscardHandler), nil)}
+	s.websocket.Store(&Websocket{})
+	m := &Message{Hook: hook, Session: s, ctx: context.Background()}
+	if hook == OnServerFrame {
+		m.from = HostSide
+	}
+	if q != nil {
+		s.Client, s.Path = q.Client, q.Path
+		s.upgrade = &upgradeState{request: q}
+	}
+	if hook&OnHTTP != 0 {
+		m.Request, m.Answer = q, &Answer{}
+	}
+	m.reset(op, body, 1)
+	m.run.following = true
+	return m
+}
+
+var errTarget = errors.New("the request target is not a plain path")
+
+// remoteAddr is the client's address, an IPv4 one in its plain form.
+func remoteAddr(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
