@@ -3,43 +3,20 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"framegate/engine/wire"
 )
 
-// NewMessage makes a message outside a gateway, with a session of its own: for
-// trying a filter, a script or a policy. In the HTTP hooks q is the request that
-// the policy runs on; in the others it is the upgrade, which websock.context
-// shows. Data messages come with [Message.Receive].
-func NewMessage(hook Hook, q *Request) *Message {
-	if q == nil {
-		q = &Request{Method: "GET", URI: "/", Path: "/", Headers: &Headers{}}
-	}
-	if q.Headers == nil {
-		q.Headers = &Headers{}
-	}
-	if !q.Client.IsValid() {
-		q.Client = netip.MustParseAddrPort("127.0.0.1:50000")
-	}
-	m := &Message{Hook: hook, Op: wire.Text, Session: &Session{
-		ID: newSessionID(), Path: q.Path, Client: q.Client, Opened: time.Now(),
-	}}
-	if hook == OnServerFrame {
-		m.from = HostSide
-	}
-	if hook&OnHTTP != 0 {
-		m.Request, m.Answer = q, &Answer{}
-		return m
-	}
-	m.Session.upgrade = &upgradeState{request: q}
-	return m
-}
+// What follows is for trying a filter, a script or a policy on a message of
+// [NewMessage], outside of any gateway.
 
 // Receive makes the message the next data message from its side, as the relay
 // does: attributes, verdict and trail start anew. It keeps body.
 func (m *Message) Receive(op wire.Op, body []byte) { m.reset(op, body, 1) }
+
+// Follow says whether the trail keeps times and changes. [NewMessage] has it on.
+func (m *Message) Follow(on bool) { m.run.following = on }
 
 // SetClock replaces the clock behind [Message.Now].
 func (m *Message) SetClock(now func() time.Time) { m.clock = now }
@@ -51,7 +28,7 @@ func (m *Message) SetLogger(log *slog.Logger) { m.log = log }
 func (m *Message) SetContext(ctx context.Context) { m.ctx = ctx }
 
 // SetContextAttr sets an attribute of the upgrade, as frame and close policies
-// see it under websock.context.
+// see it under websock.context. The message must have been made with a request.
 func (m *Message) SetContextAttr(name string, v Value) {
 	m.Session.upgrade.attrs.set(AttrOf(name).name, v)
 }
