@@ -1,0 +1,151 @@
+package policies
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"framegate/filters"
+	"framegate/remotehosts"
+)
+
+// entry is a named thing of a section: a port, a policy, a remote host, a store.
+type entry struct {
+	source     *source
+	key, value *yaml.Node
+}
+
+// merger makes one Config of the top-level keys of all sources.
+type merger struct {
+	*report
+	written map[*yaml.Node]string
+	kinds   catalog
+	config  *Config
+	seen    map[string]place            // single keys
+	named   map[string]map[string]place // sections of named things: where each name is
+}
+
+// catalog finds filter types. It is the table of package filters; tests have their own.
+type catalog struct {
+	lookup func(name string) (*filters.Kind, bool)
+	names  []string
+}
+
+func tableOfFilters() catalog {
+	c := catalog{lookup: filters.Lookup}
+	for _, k := range filters.All() {
+		c.names = append(c.names, append(k.Aliases, k.Type)...)
+	}
+	return c
+}
+
+// sections are the top-level keys that hold named things; each file adds to them.
+var sections = map[string]string{"ports": "port", "remoteHosts": "remote host", "policies": "policy", "stores": "store"}
+
+// merge decodes all sources into one Config.
+func (m *merger) merge(sources []*source) {
+	v := reflect.ValueOf(m.config).Elem()
+	all := fieldsOf(v.Type())
+	for _, f := range all {
+		if sections[f.name] != "" {
+			v.FieldByIndex(f.index).Set(reflect.MakeMap(f.kind))
+		}
+	}
+	for _, s := range sources {
+		m.source(s, v, all)
+	}
+	d := &decoder{report: m.report, source: &source{}}
+	for _, f := range all {
+		if _, given := m.seen[f.name]; !given && sections[f.name] == "" {
+			d.fallback(v.FieldByIndex(f.index), f)
+		}
+	}
+}
+
+// source decodes the top-level keys of one file.
+func (m *merger) source(s *source, v reflect.Value, all []field) {
+	if s.root == nil {
+		return
+	}
+	if s.root.Kind != yaml.MappingNode {
+		m.errorf(s.at(s.root), choice(fieldNames(all), "write top-level keys"), "the file must be a map of top-level keys")
+		return
+	}
+	d := &decoder{report: m.report, source: s, written: m.written, kinds: m.kinds}
+	for i := 0; i+1 < len(s.root.Content); i += 2 {
+		key, value := s.root.Content[i], s.root.Content[i+1]
+		at := slices.IndexFunc(all, func(f field) bool { return f.name == key.Value })
+		switch {
+		case at < 0:
+			d.unknownKey(key, "gateway", fieldNames(all))
+		case sections[key.Value] != "":
+			m.section(d, key, value, v.FieldByIndex(all[at].index))
+		default:
+			m.single(d, key, value, v.FieldByIndex(all[at].index), all[at])
+		}
+	}
+}
+
+// single decodes a key that may stand once in the gateway.
+func (m *merger) single(d *decoder, key, value *yaml.Node, v reflect.Value, f field) {
+	at := d.source.at(key)
+	if first, twice := m.seen[key.Value]; twice {
+		m.errorf(at, "delete one of the two", "%q is defined twice; the first is at %s", key.Value, first.position())
+		return
+	}
+	m.seen[key.Value] = at
+	d.field(key, value, v, "gateway", f)
+}
+
+// section decodes named things. A name that exists already is reported with both places.
+func (m *merger) section(d *decoder, key, value *yaml.Node, into reflect.Value) {
+	what := sections[key.Value]
+	if isNull(value) {
+		return
+	}
+	if value.Kind != yaml.MappingNode {
+		m.errorf(d.source.at(value), "write the name of each "+what+" as a key below", "%q must be a map of names, not %s", key.Value, d.show(value))
+		return
+	}
+	for i := 0; i+1 < len(value.Content); i += 2 {
+		m.thing(d, what, entry{d.source, value.Content[i], value.Content[i+1]}, into)
+	}
+}
+
+func (m *merger) thing(d *decoder, what string, e entry, into reflect.Value) {
+	at, name := e.source.at(e.key), e.key.Value
+	if first, twice := m.named[what][name]; twice {
+		m.errorf(at, "rename or delete one of the two", "%s %q is defined twice; the first is at %s", what, name, first.position())
+		return
+	}
+	if m.named[what] == nil {
+		m.named[what] = make(map[string]place)
+	}
+	m.named[what][name] = at
+	if name == "" || printable(name) != name || len(name) > 128 {
+		m.errorf(at, "write a name of letters, digits, spaces, dots, - and _", "%q is no name for %s", shorten(name), article(what))
+		return
+	}
+	item := reflect.New(into.Type().Elem().Elem())
+	if what != "store" || e.value.Kind == yaml.MappingNode {
+		d.structure(e.value, item.Elem(), what)
+	} else {
+		m.errorf(e.source.at(e.value), "write `"+name+": {file: stores/"+name+".yaml}`", "store %q must be a map, not %s", name, d.show(e.value))
+	}
+	switch thing := item.Interface().(type) {
+	case *Port:
+		thing.place = at
+	case *Policy:
+		thing.place, thing.name = at, name
+	case *Store:
+		thing.place = at
+	case *remotehosts.Definition:
+		thing.Name = name
+	}
+	into.SetMapIndex(reflect.ValueOf(name), item)
+}
+
+// names lists the names of a section.
+func names[T any](section map[string]T) []string { return slices.Sorted(maps.Keys(section)) }
