@@ -110,6 +110,8 @@ func (u *upgrading) run(q *Request) {
 		u.refuse(403, "origin not allowed")
 		return
 	}
+	// Before any filter adds a header: a client must not be able to have it removed on the way to the host.
+	q.Headers.DelNamedByConnection()
 	offer, ok := u.w.offer(q)
 	if !ok {
 		u.refuse(400, "none of the subprotocols is supported")

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// measureIdle takes the memory of each subject's process before and after connections were opened. There is one round: what a
+// process once took it seldom gives back, so a second one would measure nothing.
+func measureIdle(ctx context.Context, l *load, subjects []*subject) error {
+	for _, s := range subjects {
+		if err := s.measureIdle(ctx, l); err != nil {
+			return fmt.Errorf("bench %s: %w", s.to, err)
+		}
+	}
+	return nil
+}
+
+func (s *subject) measureIdle(ctx context.Context, l *load) error {
+	before, err := s.watched.resident()
+	if err != nil {
+		return err
+	}
+	conns, errs := l.open(ctx, s.to)
+	defer func() {
+		for _, c := range conns {
+			c.conn.Close()
+		}
+	}()
+	if len(conns) == 0 {
+		return fmt.Errorf("no connection: %w", errs[0])
+	}
+	if len(errs) > 0 {
+		s.fail(len(errs), errs[0])
+	}
+	if err := sleep(ctx, l.duration, nil); err != nil {
+		return err
+	}
+	after, err := s.watched.resident()
+	if err != nil {
+		return err
+	}
+	f := unknownFigures()
+	f[residentEach] = float64(after-before) / float64(len(conns)) / 1024
+	f[residentAll] = float64(after) / 1024 / 1024
+	s.rounds = append(s.rounds, f)
+	return nil
+}
