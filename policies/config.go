@@ -111,7 +111,7 @@ type Port struct {
 	// Websockets are the paths on which clients may open WebSockets.
 	Websockets []*Websocket `yaml:"websockets"`
 
-	place place
+	located
 }
 
 // PortTLS is the gateway's own identity towards clients.
@@ -208,7 +208,7 @@ type Websocket struct {
 	// Log says what the traffic log keeps of this websocket.
 	Log WebsocketLog `yaml:"log"`
 
-	place place
+	located
 }
 
 // WebsocketLimits bounds the sessions of a websocket.
@@ -248,8 +248,8 @@ type Policy struct {
 	// Filters are run from the first on. Success leads to the next in the list, or where its arrow says; failure ends the policy, or leads where its arrow says.
 	Filters []*Step `yaml:"filters" required:"true"`
 
-	name  string
-	place place
+	name string
+	located
 }
 
 // Step is a filter of a policy: what every filter has. The other keys are those
@@ -274,7 +274,5 @@ type Store struct {
 	// Records are the records themselves, by their keys.
 	Records map[string]any `yaml:"records"`
 
-	place place
+	located
 }
-
-func (w *Websocket) setPlace(p place) { w.place = p }

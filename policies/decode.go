@@ -84,8 +84,8 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, what string) {
 		return
 	}
 	d.fill(n, v, what, fields, nil)
-	if placed, ok := v.Addr().Interface().(interface{ setPlace(place) }); ok {
-		placed.setPlace(d.source.at(n))
+	if placed, ok := v.Addr().Interface().(interface{ locate(*source, *yaml.Node) }); ok {
+		placed.locate(d.source, n)
 	}
 }
 

@@ -52,18 +52,30 @@ func fileProblem(name string, err error) string {
 type tracker struct {
 	fs.FS
 	mu   sync.Mutex
-	read map[string][sha256.Size]byte
+	read map[string][]byte
 }
 
 func track(files fs.FS) *tracker {
-	return &tracker{FS: files, read: make(map[string][sha256.Size]byte)}
+	return &tracker{FS: files, read: make(map[string][]byte)}
 }
 
 // note remembers what a file held.
 func (t *tracker) note(name string, text []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.read[name] = sha256.Sum256(text)
+	t.read[name] = text
+}
+
+// mentions tells whether a word stands in any of the files.
+func (t *tracker) mentions(word string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, text := range t.read {
+		if bytes.Contains(text, []byte(word)) {
+			return true
+		}
+	}
+	return false
 }
 
 // hash is a hash over the names and contents of what was read.
@@ -72,8 +84,7 @@ func (t *tracker) hash() string {
 	defer t.mu.Unlock()
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(t.read)) {
-		sum := t.read[name]
-		fmt.Fprintf(h, "%d %s %x\n", len(name), name, sum)
+		fmt.Fprintf(h, "%q %x\n", name, sha256.Sum256(t.read[name]))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

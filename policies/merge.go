@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -11,20 +12,14 @@ import (
 	"framegate/remotehosts"
 )
 
-// entry is a named thing of a section: a port, a policy, a remote host, a store.
-type entry struct {
-	source     *source
-	key, value *yaml.Node
-}
-
 // merger makes one Config of the top-level keys of all sources.
 type merger struct {
 	*report
 	written map[*yaml.Node]string
 	kinds   catalog
 	config  *Config
-	seen    map[string]place            // single keys
-	named   map[string]map[string]place // sections of named things: where each name is
+	singles map[string]*located            // keys that may stand once: where they are
+	things  map[string]map[string]*located // sections of named things: where each is
 }
 
 // catalog finds filter types. It is the table of package filters; tests have their own.
@@ -58,7 +53,7 @@ func (m *merger) merge(sources []*source) {
 	}
 	d := &decoder{report: m.report, source: &source{}}
 	for _, f := range all {
-		if _, given := m.seen[f.name]; !given && sections[f.name] == "" {
+		if _, given := m.singles[f.name]; !given && sections[f.name] == "" {
 			d.fallback(v.FieldByIndex(f.index), f)
 		}
 	}
@@ -91,11 +86,11 @@ func (m *merger) source(s *source, v reflect.Value, all []field) {
 // single decodes a key that may stand once in the gateway.
 func (m *merger) single(d *decoder, key, value *yaml.Node, v reflect.Value, f field) {
 	at := d.source.at(key)
-	if first, twice := m.seen[key.Value]; twice {
-		m.errorf(at, "delete one of the two", "%q is defined twice; the first is at %s", key.Value, first.position())
+	if first, twice := m.singles[key.Value]; twice {
+		m.errorf(at, "delete one of the two", "%q is defined twice; the first is at %s", key.Value, first.place.position())
 		return
 	}
-	m.seen[key.Value] = at
+	m.singles[key.Value] = &located{d.source, value, at}
 	d.field(key, value, v, "gateway", f)
 }
 
@@ -110,37 +105,38 @@ func (m *merger) section(d *decoder, key, value *yaml.Node, into reflect.Value) 
 		return
 	}
 	for i := 0; i+1 < len(value.Content); i += 2 {
-		m.thing(d, what, entry{d.source, value.Content[i], value.Content[i+1]}, into)
+		m.thing(d, what, value.Content[i], value.Content[i+1], into)
 	}
 }
 
-func (m *merger) thing(d *decoder, what string, e entry, into reflect.Value) {
-	at, name := e.source.at(e.key), e.key.Value
-	if first, twice := m.named[what][name]; twice {
-		m.errorf(at, "rename or delete one of the two", "%s %q is defined twice; the first is at %s", what, name, first.position())
+func (m *merger) thing(d *decoder, what string, key, value *yaml.Node, into reflect.Value) {
+	at, name := d.source.at(key), key.Value
+	if first, twice := m.things[what][name]; twice {
+		m.errorf(at, "rename or delete one of the two", "%s %q is defined twice; the first is at %s", what, name, first.place.position())
 		return
 	}
-	if m.named[what] == nil {
-		m.named[what] = make(map[string]place)
+	if m.things[what] == nil {
+		m.things[what] = make(map[string]*located)
 	}
-	m.named[what][name] = at
+	where := &located{d.source, value, at}
+	m.things[what][name] = where
 	if name == "" || printable(name) != name || len(name) > 128 {
 		m.errorf(at, "write a name of letters, digits, spaces, dots, - and _", "%q is no name for %s", shorten(name), article(what))
 		return
 	}
 	item := reflect.New(into.Type().Elem().Elem())
-	if what != "store" || e.value.Kind == yaml.MappingNode {
-		d.structure(e.value, item.Elem(), what)
+	if value.Kind == yaml.MappingNode {
+		d.structure(value, item.Elem(), what)
 	} else {
-		m.errorf(e.source.at(e.value), "write `"+name+": {file: stores/"+name+".yaml}`", "store %q must be a map, not %s", name, d.show(e.value))
+		m.errorf(d.source.at(value), "write its keys below it, indented: "+strings.Join(fieldNames(fieldsOf(item.Elem().Type())), ", "), "%s %q must be a map, not %s", what, name, d.show(value))
 	}
 	switch thing := item.Interface().(type) {
 	case *Port:
-		thing.place = at
+		thing.located = *where
 	case *Policy:
-		thing.place, thing.name = at, name
+		thing.located, thing.name = *where, name
 	case *Store:
-		thing.place = at
+		thing.located = *where
 	case *remotehosts.Definition:
 		thing.Name = name
 	}

@@ -228,4 +228,3 @@ func (r *reader) records(at place, name string) *source {
 	v.resolve(s)
 	return s
 }
-

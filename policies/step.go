@@ -27,13 +27,10 @@ func (r *reference) decodeNode(d *decoder, n *yaml.Node, what string) {
 
 // step is what is known of a filter beyond its common keys.
 type step struct {
-	place   place
-	source  *source
-	node    *yaml.Node
-	written map[*yaml.Node]string
-	kind    *filters.Kind
-	filter  engine.Filter
-	hash    string // of the decoded definition and all it reads
+	located
+	kind   *filters.Kind
+	filter engine.Filter
+	broken bool // its definition has problems: it is not prepared
 }
 
 // label names a filter in messages.
@@ -46,7 +43,9 @@ func (s *Step) label() string {
 
 // decodeNode reads a filter: its type says which struct the other keys fill.
 func (s *Step) decodeNode(d *decoder, n *yaml.Node, _ string) {
-	s.source, s.node, s.written, s.place = d.source, n, d.written, d.source.at(n)
+	s.locate(d.source, n)
+	before := len(d.problems)
+	defer func() { s.broken = len(d.problems) > before }()
 	if n.Kind != yaml.MappingNode {
 		d.errorf(s.place, "write `- type: "+strings.Trim(d.show(n), `"`)+"`", "a filter must be a map with the key \"type\", not %s", d.show(n))
 		return
@@ -102,47 +101,4 @@ func keysOf(n *yaml.Node) []string {
 		keys = append(keys, n.Content[i].Value)
 	}
 	return keys
-}
-
-// at finds the place of a field by its path, such as headers.X-Device-Id.match;
-// the nearest place that exists when there is none.
-func (s *Step) at(path string) place {
-	n, at := s.node, s.place
-	for rest := path; n != nil && rest != ""; {
-		key, value, remaining := step1(n, rest)
-		if value == nil {
-			return at
-		}
-		n, rest, at = value, remaining, s.source.at(value)
-		if value.Kind != yaml.ScalarNode {
-			at = s.source.at(key)
-		}
-	}
-	return at
-}
-
-// step1 takes one step of a path into a map or list; keys may have dots in them.
-func step1(n *yaml.Node, path string) (key, value *yaml.Node, rest string) {
-	if n.Kind == yaml.SequenceNode {
-		head, tail, _ := strings.Cut(path, ".")
-		for i, item := range n.Content {
-			if fmt.Sprint(i) == head {
-				return item, item, tail
-			}
-		}
-		return nil, nil, ""
-	}
-	if n.Kind != yaml.MappingNode {
-		return nil, nil, ""
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		name := n.Content[i].Value
-		if path == name {
-			return n.Content[i], n.Content[i+1], ""
-		}
-		if strings.HasPrefix(path, name+".") {
-			return n.Content[i], n.Content[i+1], path[len(name)+1:]
-		}
-	}
-	return nil, nil, ""
 }
