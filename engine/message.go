@@ -206,7 +206,7 @@ func (m *Message) Close(code uint16, reason string) {
 // Fail notes why the filter is about to return false, and with which HTTP
 // status the upgrade is refused if nothing else answers (0: the default, 403).
 func (m *Message) Fail(status int, format string, args ...any) {
-	m.run.status, m.run.explained = status, true
+	m.run.status, m.run.explained, m.run.named = status, true, false
 	m.run.headers = Headers{}
 	m.run.reason = fmt.Sprintf(format, args...)
 }

@@ -65,6 +65,8 @@ func (s *Session) replaced(l *leg) bool {
 
 // ended is called by each pump as the last thing it does.
 func (s *Session) ended(p *pump, err error) {
+	s.gateway.buffered.Add(-p.kept)
+	p.kept = 0
 	var violation *wire.Error
 	var crash *panicError
 	var write *writeError

@@ -1,9 +1,9 @@
 package remotehosts
 
 // nearest returns the declared name that looks most like the given one: at most
-// a third of its letters differ. Empty when there is none.
+// half of its letters differ. Empty when there is none.
 func (s *Set) nearest(name string) string {
-	best, least := "", max(1, len(name)/3)+1
+	best, least := "", max(1, len(name)/2)+1
 	for _, candidate := range s.names {
 		if d := distance(name, candidate); d < least {
 			best, least = candidate, d

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,7 +63,7 @@ func (l *load) run(ctx context.Context, to target, watched *process) (*round, er
 	r := &round{}
 	r.fail(errs...)
 	if len(conns) == 0 {
-		return nil, fmt.Errorf("no connection to %s: %w", to, r.failure)
+		return nil, fmt.Errorf("no connection: %w", r.failure)
 	}
 	var running sync.WaitGroup
 	for _, c := range conns {
@@ -205,7 +206,7 @@ func shake(conn net.Conn, to target, headers []header) (rest []byte, err error) 
 		{"Sec-WebSocket-Version", wire.Version},
 	}, headers...) {
 		add := own.Add
-		if h.name == "Host" {
+		if strings.EqualFold(h.name, "Host") {
 			add = own.Set
 		}
 		if err := add(h.name, h.value); err != nil {
@@ -230,6 +231,7 @@ func shake(conn net.Conn, to target, headers []header) (rest []byte, err error) 
 	if err := wire.CheckAnswer(status, answer, key, nil, nil); err != nil {
 		return nil, err
 	}
-	rest, _ = in.Peek(in.Buffered())
-	return rest, nil
+	rest = make([]byte, in.Buffered())
+	_, err = in.Read(rest)
+	return rest, err
 }
