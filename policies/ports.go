@@ -12,18 +12,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"framegate/engine"
 )
 
-// never is a timeout that does not happen.
-const never = 100 * 365 * 24 * time.Hour
-
 // port compiles a port and its websockets.
 func (c *compiler) port(name string, p *Port) *engine.Port {
 	out := &engine.Port{
-		Name: name, Listen: p.Listen, Disabled: !p.Enabled, Idle: orNever(p.IdleTimeout), At: p.place.position(),
+		Name: name, Listen: p.Listen, Disabled: !p.Enabled, At: p.place.position(),
 		Access: engine.Access{DenyByDefault: p.Access.Default == "deny", Allow: prefixes(p.Access.Allow), Deny: prefixes(p.Access.Deny)},
 		Limits: engine.PortLimits{
 			Connections: p.Limits.Connections, PerClient: p.Limits.PerClient,
@@ -50,16 +46,9 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 			continue
 		}
 		seen[key] = w
-		out.Websockets = append(out.Websockets, c.websocket(name, w))
+		out.Websockets = append(out.Websockets, c.websocket(name, p, w))
 	}
 	return out
-}
-
-func orNever(d time.Duration) time.Duration {
-	if d == 0 {
-		return never
-	}
-	return d
 }
 
 func prefixes(list []engine.Prefix) []netip.Prefix {

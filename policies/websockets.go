@@ -9,9 +9,9 @@ import (
 )
 
 // websocket compiles a websocket of a port.
-func (c *compiler) websocket(port string, w *Websocket) *engine.Websocket {
+func (c *compiler) websocket(name string, port *Port, w *Websocket) *engine.Websocket {
 	out := &engine.Websocket{
-		Port: port, Path: w.Path, Exact: w.Match == "exact", Host: w.Host, Disabled: !w.Enabled,
+		Port: name, Path: w.Path, Exact: w.Match == "exact", Host: w.Host, Disabled: !w.Enabled,
 		Upgrade: c.hook(w.OnUpgrade, engine.OnUpgrade), ClientFrame: c.hook(w.OnClientFrame, engine.OnClientFrame),
 		ServerFrame: c.hook(w.OnServerFrame, engine.OnServerFrame), Closed: c.hook(w.OnClose, engine.OnClose),
 		Origins: w.Origins, Subprotocols: w.Subprotocols, NeedSub: w.SubprotocolRequired, ContentType: w.ContentType,
@@ -19,14 +19,14 @@ func (c *compiler) websocket(port string, w *Websocket) *engine.Websocket {
 			Message: int64(w.Limits.Message), MessageTime: w.Limits.MessageTime,
 			Total: w.Limits.Total, PerClient: w.Limits.PerClient, PerSubject: w.Limits.PerSubject,
 		},
-		Expire: w.Expire, Ping: engine.Ping{Every: w.Ping.Every, Timeout: w.Ping.Timeout},
+		Idle: port.IdleTimeout, Expire: w.Expire, Ping: engine.Ping{Every: w.Ping.Every, Timeout: w.Ping.Timeout},
 		OnFail: engine.FrameFault(w.OnFrameFault.Fail), OnAbort: engine.FrameFault(w.OnFrameFault.Abort),
 		OnChange:    map[string]engine.ChangeRule{"pin": engine.Pin, "migrate": engine.Migrate, "drain": engine.Drain}[w.OnChange],
 		KeepRemoved: w.OnRemove == "keep", MessageMode: w.Mode == "message",
 		Log: c.logRules(w.Log), At: w.place.position(),
 	}
 	if w.IdleTimeout != nil {
-		out.Idle = orNever(*w.IdleTimeout)
+		out.Idle = *w.IdleTimeout
 	}
 	c.checkPath(w)
 	c.checkOrigins(w)
