@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"framegate/engine"
+	"framegate/filters"
 )
 
 // hooksOf lists the hooks of a websocket with the policies they name.
@@ -82,13 +83,13 @@ func calledBy(s *Step) []string {
 func walkFields(v reflect.Value, name string, visit func(name string, v reflect.Value)) {
 	switch {
 	case !v.IsValid():
-	case v.Kind() == reflect.Pointer && !v.IsNil() && !isScalar(v.Type()):
+	case v.Kind() == reflect.Pointer && !v.IsNil() && !filters.IsScalar(v.Type()):
 		walkFields(v.Elem(), name, visit)
-	case isScalar(v.Type()):
+	case filters.IsScalar(v.Type()):
 		visit(name, v)
 	case v.Kind() == reflect.Struct:
-		for _, f := range fieldsOf(v.Type()) {
-			walkFields(v.FieldByIndex(f.index), f.name, visit)
+		for _, f := range filters.Fields(v.Type()) {
+			walkFields(v.FieldByIndex(f.Index), f.Name, visit)
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
@@ -107,6 +108,11 @@ func (c *compiler) check() {
 	for _, name := range names(c.config.Policies) {
 		c.checkHooks(name)
 	}
+	if c.broken() {
+		return // what follows would tell the same mistakes again
+	}
+	c.checkAttributes()
+	c.checkAnswers()
 }
 
 // checkHooks finds filters that make no sense where their policy runs.

@@ -1,12 +1,13 @@
 package policies
 
 import (
-	"encoding"
 	"fmt"
 	"reflect"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"framegate/filters"
 )
 
 // decoder fills structs from the nodes of one source, strictly: every key must
@@ -27,7 +28,7 @@ type nodeDecoder interface {
 // decode fills v from a node. what names the thing in messages: a field's name,
 // or what the struct is.
 func (d *decoder) decode(n *yaml.Node, v reflect.Value, what string) {
-	if v.Kind() == reflect.Pointer && !v.Type().Implements(textUnmarshaler) {
+	if v.Kind() == reflect.Pointer && !filters.IsScalar(v.Type()) {
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
@@ -38,7 +39,7 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, what string) {
 		custom.decodeNode(d, n, what)
 		return
 	}
-	if isScalar(v.Type()) {
+	if filters.IsScalar(v.Type()) {
 		d.scalarField(n, v, what)
 		return
 	}
@@ -56,26 +57,12 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, what string) {
 	}
 }
 
-var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
-
-// isScalar tells whether one YAML scalar fills the type.
-func isScalar(t reflect.Type) bool {
-	if reflect.PointerTo(t).Implements(textUnmarshaler) || t.Implements(textUnmarshaler) {
-		return true
-	}
-	switch t.Kind() {
-	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Interface, reflect.Pointer:
-		return false
-	}
-	return true
-}
-
 // isNull tells whether a key has nothing after its colon.
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 // structure fills a struct from a map.
 func (d *decoder) structure(n *yaml.Node, v reflect.Value, what string) {
-	fields := fieldsOf(v.Type())
+	fields := filters.Fields(v.Type())
 	if isNull(n) {
 		n = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
 	}
@@ -90,15 +77,15 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, what string) {
 }
 
 // fill fills the fields of a struct from a map. Keys in skip belong to somebody else.
-func (d *decoder) fill(n *yaml.Node, v reflect.Value, what string, fields []field, skip []string) {
+func (d *decoder) fill(n *yaml.Node, v reflect.Value, what string, fields []filters.Field, skip []string) {
 	given := make(map[string]*yaml.Node, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		given[n.Content[i].Value] = n.Content[i+1]
 	}
 	for _, f := range fields {
-		value := given[f.name]
-		delete(given, f.name)
-		d.field(n, value, v.FieldByIndex(f.index), what, f)
+		value := given[f.Name]
+		delete(given, f.Name)
+		d.field(n, value, v.FieldByIndex(f.Index), what, f)
 	}
 	for _, name := range skip {
 		delete(given, name)
@@ -124,49 +111,49 @@ func (d *decoder) unknownKey(key *yaml.Node, what string, names []string) {
 }
 
 // field fills one field, or gives it its default.
-func (d *decoder) field(parent, n *yaml.Node, v reflect.Value, what string, f field) {
+func (d *decoder) field(parent, n *yaml.Node, v reflect.Value, what string, f filters.Field) {
 	switch {
-	case n != nil && isNull(n) && f.required, n == nil && f.required:
+	case n != nil && isNull(n) && f.Required, n == nil && f.Required:
 		d.missing(parent, n, what, f)
 		return
-	case n != nil && isNull(n) && isScalar(f.kind):
-		d.errorf(d.source.at(n), "write a value after the colon, or delete the line", "%q has no value", f.name)
+	case n != nil && isNull(n) && filters.IsScalar(f.Type):
+		d.errorf(d.source.at(n), "write a value after the colon, or delete the line", "%q has no value", f.Name)
 		return
 	case n == nil || isNull(n):
 		d.fallback(v, f)
 		return
 	}
 	before := len(d.problems)
-	d.decode(n, v, f.name)
+	d.decode(n, v, f.Name)
 	if len(d.problems) == before {
 		d.bounds(n, v, f)
 	}
 }
 
 // missing reports a required field that is not there.
-func (d *decoder) missing(parent, n *yaml.Node, what string, f field) {
+func (d *decoder) missing(parent, n *yaml.Node, what string, f filters.Field) {
 	at := d.source.at(parent)
 	if n != nil {
 		at = d.source.at(n)
 	}
-	hint := fmt.Sprintf("add `%s: %s`", f.name, example(f.kind))
-	if len(f.oneof) > 0 {
-		hint = fmt.Sprintf("add `%s:` with one of %s", f.name, strings.Join(f.oneof, ", "))
+	hint := fmt.Sprintf("add `%s: %s`", f.Name, example(f.Type))
+	if len(f.OneOf) > 0 {
+		hint = fmt.Sprintf("add `%s:` with one of %s", f.Name, strings.Join(f.OneOf, ", "))
 	}
-	d.errorf(at, hint, "%s needs %q", what, f.name)
+	d.errorf(at, hint, "%s needs %q", what, f.Name)
 }
 
 // fallback gives a field its default, and the fields in it theirs.
-func (d *decoder) fallback(v reflect.Value, f field) {
+func (d *decoder) fallback(v reflect.Value, f filters.Field) {
 	switch {
-	case f.hasValue:
-		d.decode(scalarNode(f.fallback), v, f.name)
-	case v.Kind() == reflect.Struct && !isScalar(v.Type()):
+	case f.HasDefault:
+		d.decode(scalarNode(f.Default), v, f.Name)
+	case v.Kind() == reflect.Struct && !filters.IsScalar(v.Type()):
 		if _, custom := v.Addr().Interface().(nodeDecoder); custom {
 			return
 		}
-		for _, inner := range fieldsOf(v.Type()) {
-			d.fallback(v.FieldByIndex(inner.index), inner)
+		for _, inner := range filters.Fields(v.Type()) {
+			d.fallback(v.FieldByIndex(inner.Index), inner)
 		}
 	}
 }
@@ -189,7 +176,7 @@ func (d *decoder) table(n *yaml.Node, v reflect.Value, what string) {
 		k := reflect.New(v.Type().Key()).Elem()
 		d.decode(stringKey(key), k, what)
 		item := reflect.New(v.Type().Elem()).Elem()
-		if isNull(value) && isScalar(item.Type()) {
+		if isNull(value) && filters.IsScalar(item.Type()) {
 			d.errorf(d.source.at(value), "write a value after the colon, or delete the line", "%q in %q has no value", key.Value, what)
 			continue
 		}
@@ -209,7 +196,7 @@ func stringKey(n *yaml.Node) *yaml.Node {
 func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {
 	items := n.Content
 	switch {
-	case n.Kind == yaml.ScalarNode && isScalar(v.Type().Elem()) && !isNull(n):
+	case n.Kind == yaml.ScalarNode && filters.IsScalar(v.Type().Elem()) && !isNull(n):
 		items = []*yaml.Node{n}
 	case n.Kind != yaml.SequenceNode:
 		d.errorf(d.source.at(n), fmt.Sprintf("write `%s: [%s]`, or a list with a dash for each", what, example(v.Type().Elem())), "%q must be a list, not %s", what, d.show(n))
@@ -242,4 +229,12 @@ func (d *decoder) tree(n *yaml.Node) any {
 		return out
 	}
 	return plainValue(n)
+}
+
+func fieldNames(fields []filters.Field) []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return names
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"framegate/engine"
+	"framegate/filters"
 )
 
 // hashOf is a hash over what was decoded into a value: its fields with a yaml
@@ -32,12 +33,12 @@ func digest(w io.Writer, v reflect.Value) {
 		digest(w, v.Elem())
 	case v.Type() == reflect.TypeFor[reference]():
 		fmt.Fprintf(w, "%q", v.FieldByName("Name").String())
-	case isScalar(v.Type()):
+	case filters.IsScalar(v.Type()):
 		fmt.Fprintf(w, "%q", scalarText(v))
 	case v.Kind() == reflect.Struct:
-		for _, f := range fieldsOf(v.Type()) {
-			fmt.Fprintf(w, "%s{", f.name)
-			digest(w, v.FieldByIndex(f.index))
+		for _, f := range filters.Fields(v.Type()) {
+			fmt.Fprintf(w, "%s{", f.Name)
+			digest(w, v.FieldByIndex(f.Index))
 			fmt.Fprint(w, "}")
 		}
 	case v.Kind() == reflect.Map:

@@ -42,10 +42,10 @@ var sections = map[string]string{"ports": "port", "remoteHosts": "remote host", 
 // merge decodes all sources into one Config.
 func (m *merger) merge(sources []*source) {
 	v := reflect.ValueOf(m.config).Elem()
-	all := fieldsOf(v.Type())
+	all := filters.Fields(v.Type())
 	for _, f := range all {
-		if sections[f.name] != "" {
-			v.FieldByIndex(f.index).Set(reflect.MakeMap(f.kind))
+		if sections[f.Name] != "" {
+			v.FieldByIndex(f.Index).Set(reflect.MakeMap(f.Type))
 		}
 	}
 	for _, s := range sources {
@@ -53,14 +53,14 @@ func (m *merger) merge(sources []*source) {
 	}
 	d := &decoder{report: m.report, source: &source{}}
 	for _, f := range all {
-		if _, given := m.singles[f.name]; !given && sections[f.name] == "" {
-			d.fallback(v.FieldByIndex(f.index), f)
+		if _, given := m.singles[f.Name]; !given && sections[f.Name] == "" {
+			d.fallback(v.FieldByIndex(f.Index), f)
 		}
 	}
 }
 
 // source decodes the top-level keys of one file.
-func (m *merger) source(s *source, v reflect.Value, all []field) {
+func (m *merger) source(s *source, v reflect.Value, all []filters.Field) {
 	if s.root == nil {
 		return
 	}
@@ -71,20 +71,20 @@ func (m *merger) source(s *source, v reflect.Value, all []field) {
 	d := &decoder{report: m.report, source: s, written: m.written, kinds: m.kinds}
 	for i := 0; i+1 < len(s.root.Content); i += 2 {
 		key, value := s.root.Content[i], s.root.Content[i+1]
-		at := slices.IndexFunc(all, func(f field) bool { return f.name == key.Value })
+		at := slices.IndexFunc(all, func(f filters.Field) bool { return f.Name == key.Value })
 		switch {
 		case at < 0:
 			d.unknownKey(key, "gateway", fieldNames(all))
 		case sections[key.Value] != "":
-			m.section(d, key, value, v.FieldByIndex(all[at].index))
+			m.section(d, key, value, v.FieldByIndex(all[at].Index))
 		default:
-			m.single(d, key, value, v.FieldByIndex(all[at].index), all[at])
+			m.single(d, key, value, v.FieldByIndex(all[at].Index), all[at])
 		}
 	}
 }
 
 // single decodes a key that may stand once in the gateway.
-func (m *merger) single(d *decoder, key, value *yaml.Node, v reflect.Value, f field) {
+func (m *merger) single(d *decoder, key, value *yaml.Node, v reflect.Value, f filters.Field) {
 	at := d.source.at(key)
 	if first, twice := m.singles[key.Value]; twice {
 		m.errorf(at, "delete one of the two", "%q is defined twice; the first is at %s", key.Value, first.place.position())
@@ -128,7 +128,7 @@ func (m *merger) thing(d *decoder, what string, key, value *yaml.Node, into refl
 	if value.Kind == yaml.MappingNode {
 		d.structure(value, item.Elem(), what)
 	} else {
-		m.errorf(d.source.at(value), "write its keys below it, indented: "+strings.Join(fieldNames(fieldsOf(item.Elem().Type())), ", "), "%s %q must be a map, not %s", what, name, d.show(value))
+		m.errorf(d.source.at(value), "write its keys below it, indented: "+strings.Join(fieldNames(filters.Fields(item.Elem().Type())), ", "), "%s %q must be a map, not %s", what, name, d.show(value))
 	}
 	switch thing := item.Interface().(type) {
 	case *Port:

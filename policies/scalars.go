@@ -18,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"framegate/engine"
+	"framegate/filters"
 )
 
 // show names a node in a message: its kind, or its text as it was written.
@@ -208,7 +209,7 @@ func sizeHint(text string) string {
 }
 
 // bounds checks a field's allowed values and limits.
-func (d *decoder) bounds(n *yaml.Node, v reflect.Value, f field) {
+func (d *decoder) bounds(n *yaml.Node, v reflect.Value, f filters.Field) {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
@@ -222,19 +223,19 @@ func (d *decoder) bounds(n *yaml.Node, v reflect.Value, f field) {
 		}
 		return
 	}
-	if v.Kind() == reflect.String && f.required && v.Len() == 0 {
-		d.errorf(d.source.at(n), "write a value between the quotes", "%q is empty", f.name)
+	if v.Kind() == reflect.String && f.Required && v.Len() == 0 {
+		d.errorf(d.source.at(n), "write a value between the quotes", "%q is empty", f.Name)
 		return
 	}
-	if v.Kind() == reflect.String && len(f.oneof) > 0 && !slices.Contains(f.oneof, v.String()) {
-		d.errorf(d.source.at(n), didYouMean(v.String(), f.oneof, "allowed"), "%q must be one of %s, not %s", f.name, strings.Join(f.oneof, ", "), d.show(n))
+	if v.Kind() == reflect.String && len(f.OneOf) > 0 && !slices.Contains(f.OneOf, v.String()) {
+		d.errorf(d.source.at(n), didYouMean(v.String(), f.OneOf, "allowed"), "%q must be one of %s, not %s", f.Name, strings.Join(f.OneOf, ", "), d.show(n))
 		return
 	}
-	if bound, ok := limit(v.Type(), f.min); ok && number(v) < number(bound) {
-		d.errorf(d.source.at(n), "write "+f.min+" or more", "%q must be at least %s, not %s", f.name, f.min, d.text(n))
+	if bound, ok := limit(v.Type(), f.Min); ok && number(v) < number(bound) {
+		d.errorf(d.source.at(n), "write "+f.Min+" or more", "%q must be at least %s, not %s", f.Name, f.Min, d.text(n))
 	}
-	if bound, ok := limit(v.Type(), f.max); ok && number(v) > number(bound) {
-		d.errorf(d.source.at(n), "write "+f.max+" or less", "%q must be at most %s, not %s", f.name, f.max, d.text(n))
+	if bound, ok := limit(v.Type(), f.Max); ok && number(v) > number(bound) {
+		d.errorf(d.source.at(n), "write "+f.Max+" or less", "%q must be at most %s, not %s", f.Name, f.Max, d.text(n))
 	}
 }
 
@@ -281,34 +282,20 @@ func plainValue(n *yaml.Node) any {
 	return n.Value
 }
 
-// kindName is what a scalar type is called in messages.
+// kindName is what a type is called in messages.
 func kindName(t reflect.Type) string {
-	switch t {
-	case reflect.TypeFor[time.Duration](), reflect.TypeFor[engine.Duration]():
-		return "a duration"
-	case reflect.TypeFor[engine.Size]():
-		return "a size"
-	case reflect.TypeFor[engine.Prefix](), reflect.TypeFor[netip.Prefix]():
-		return "a network"
-	case reflect.TypeFor[engine.Selector]():
-		return "a text"
-	case reflect.TypeFor[regexp.Regexp](), reflect.TypeFor[*regexp.Regexp]():
-		return "a regular expression"
-	}
-	if reflect.PointerTo(t).Implements(textUnmarshaler) {
-		return "a text"
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.String, reflect.Pointer:
-		return "a text"
-	case reflect.Struct, reflect.Map:
-		return "a map"
-	case reflect.Slice:
+	word := filters.TypeWord(t)
+	switch {
+	case word == "true or false":
+		return word
+	case strings.HasPrefix(word, "list of"):
 		return "a list"
+	case strings.HasPrefix(word, "map of"):
+		return "a map"
+	case strings.HasPrefix(word, "text"):
+		return "a text"
 	}
-	return "a number"
+	return article(word)
 }
 
 // example is a value to show in a hint.

@@ -55,7 +55,7 @@ func (s *Step) decodeNode(d *decoder, n *yaml.Node, _ string) {
 		s.withoutType(d, n)
 		return
 	}
-	common := fieldsOf(reflect.TypeFor[Step]())
+	common := filters.Fields(reflect.TypeFor[Step]())
 	kind, known := d.kinds.lookup(kindNode.Value)
 	if !known {
 		d.errorf(d.source.at(kindNode), didYouMean(kindNode.Value, d.kinds.names, "filter types"), "there is no filter type %s", d.show(kindNode))
@@ -73,11 +73,11 @@ func (s *Step) decodeNode(d *decoder, n *yaml.Node, _ string) {
 	if v.Kind() != reflect.Struct {
 		return
 	}
-	d.fill(n, v, fmt.Sprintf("filter type %q", kind.Type), fieldsOf(v.Type()), fieldNames(common))
+	d.fill(n, v, fmt.Sprintf("filter type %q", kind.Type), filters.Fields(v.Type()), fieldNames(common))
 }
 
 // common fills the keys that every filter has.
-func (s *Step) common(d *decoder, n *yaml.Node, common []field, others []string) {
+func (s *Step) common(d *decoder, n *yaml.Node, common []filters.Field, others []string) {
 	d.fill(n, reflect.ValueOf(s).Elem(), "filter", common, others)
 	if s.Name == "" {
 		s.Name = s.Type
