@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -44,6 +45,9 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 )
+
+// tagVars are what flag tags take from the code as ${name}, so that it stands in one place.
+var tagVars = kong.Vars{"echoModes": strings.Join(echoModes, ",")}
 
 // stdio is what a command reads and writes instead of the globals of package os, so that tests can stand in.
 type stdio struct {
@@ -98,6 +102,7 @@ func newParser(std stdio, exit func(int)) (*kong.Kong, error) {
 	return kong.New(&commands{},
 		kong.Name("framegate"),
 		kong.Description(about),
+		tagVars,
 		kong.Writers(std.out, std.err),
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),

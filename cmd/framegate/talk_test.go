@@ -35,7 +35,7 @@ func TestWhatAServerSays(t *testing.T) {
 		{"text that is not UTF-8", serverFrame(wire.Text, "\xff") + bye, false, exitDone, "< \\xff\n", "the next text is not UTF-8"},
 		{"binary", serverFrame(wire.Binary, "\x00\x1b") + bye, false, exitDone, "< binary, 2 bytes: 00 1b\n", ""},
 		{"a ping", serverFrame(wire.Ping, "hey") + bye, false, exitDone, "", `ping "hey" received and answered`},
-		{"a pong nobody asked for", serverFrame(wire.Pong, "") + bye, false, exitDone, "", `pong "", not asked for`},
+		{"a pong nobody asked for", serverFrame(wire.Pong, "") + bye, false, exitDone, "", "pong, not asked for"},
 		{"a close without a code", serverFrame(wire.Close, ""), false, exitDone, "", "closed by the server: 1005 closed without a code"},
 		{"a close with a reason that drives terminals", serverFrame(wire.Close, closePayload(3000, "\x1b[2J")), false, exitFailed, "", `closed by the server: 3000 unauthorized, reason "\x1b[2J"` + "\n  A token is missing"},
 		{"a close of the application", serverFrame(wire.Close, closePayload(4711, "")), false, exitFailed, "", "The application gave this code its own meaning."},
@@ -49,6 +49,14 @@ func TestWhatAServerSays(t *testing.T) {
 				t.Errorf("exit code %d, want %d; printed %q, want %q; standard error should hold %q:\n%s", code, test.code, out, test.out, test.errs, errs)
 			}
 		})
+	}
+}
+
+func TestNoMoreIsPrintedThanWasWaitedFor(t *testing.T) {
+	url := serveFrames(t, serverFrame(wire.Text, "1")+serverFrame(wire.Text, "2")+serverFrame(wire.Text, "3")+serverFrame(wire.Close, closePayload(1008, "")), false)
+	code, out, errs := framegate(t, "", "connect", url, "-m", "x", "--wait", "2")
+	if code != exitDone || out != "< 1\n< 2\n" || !strings.Contains(errs, "closed by the server: 1008") {
+		t.Errorf("exit code %d, printed %q:\n%s", code, out, errs)
 	}
 }
 
@@ -75,6 +83,14 @@ func TestALongPipe(t *testing.T) {
 	code, out, errs := framegate(t, in.String(), "connect", startEcho(t), "--wait", "2000")
 	if code != exitDone || out != want.String() {
 		t.Errorf("exit code %d, %d bytes printed, want %d:\n%s", code, len(out), want.Len(), errs)
+	}
+}
+
+func TestAServerThatGoesWhileWeSend(t *testing.T) {
+	url := serveFrames(t, serverFrame(wire.Text, "enough"), true)
+	code, _, errs := framegate(t, strings.Repeat(strings.Repeat("x", 10_000)+"\n", 2_000), "connect", url)
+	if code != exitFailed || !strings.Contains(errs, "framegate: ") {
+		t.Errorf("exit code %d, standard error:\n%s", code, errs)
 	}
 }
 
