@@ -133,7 +133,7 @@ func Docs() ([]*Doc, error) {
 
 func (k *Kind) doc(comments Comments) *Doc {
 	t := reflect.TypeOf(k.New()).Elem()
-	text, example := splitExample(comments[t.Name()])
+	text, example := splitExample(renamed(comments[t.Name()], t.Name(), k.Type))
 	d := &Doc{
 		Type: k.Type, Aliases: k.Aliases, Text: text, Example: example, Summary: firstSentence(text),
 		Hooks: k.Hooks.Names(), Ends: k.Ends, Reads: k.Reads, Writes: k.Writes,
@@ -150,7 +150,7 @@ func FieldDocs(t reflect.Type, comments Comments) []FieldDoc {
 	for _, f := range Fields(t) {
 		d := FieldDoc{
 			Name: f.Name, Type: TypeWord(f.Type), Default: f.Default, Required: f.Required,
-			OneOf: f.OneOf, Min: f.Min, Max: f.Max, Text: comments[f.Owner.Name()+"."+f.Go],
+			OneOf: f.OneOf, Min: f.Min, Max: f.Max, Text: renamed(comments[f.Owner.Name()+"."+f.Go], f.Go, f.Name),
 		}
 		if inner := innerStruct(f.Type); inner != nil && inner.PkgPath() == t.PkgPath() && inner != t {
 			d.Fields = FieldDocs(inner, comments)
@@ -158,6 +158,14 @@ func FieldDocs(t reflect.Type, comments Comments) []FieldDoc {
 		docs = append(docs, d)
 	}
 	return docs
+}
+
+// renamed calls a thing by its name in YAML where its comment begins with the name in Go.
+func renamed(comment, name, authors string) string {
+	if rest, ok := strings.CutPrefix(comment, name+" "); ok {
+		return authors + " " + rest
+	}
+	return comment
 }
 
 // innerStruct is the struct whose fields an author writes inside a field.
