@@ -183,8 +183,10 @@ func parseBasic(header string) (name, password string, err error) {
 	if !ok || !strings.EqualFold(scheme, "Basic") {
 		return "", "", errNotBasic
 	}
-	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(token, " "))
-	if err != nil || len(raw) > 2*maxPassword || !utf8.Valid(raw) {
+	token = strings.TrimLeft(token, " ")
+	raw, err := base64.StdEncoding.Strict().DecodeString(token)
+	if err != nil || base64.StdEncoding.EncodedLen(len(raw)) != len(token) || // the decoder skips line breaks
+		len(raw) > 2*maxPassword || !utf8.Valid(raw) {
 		return "", "", errBadBasic
 	}
 	for _, c := range raw {
