@@ -31,6 +31,7 @@ func statusWord(status int) string {
 // writeAnswer writes an answer as the response to a request.
 func writeAnswer(ctx *fasthttp.RequestCtx, a Answer) {
 	ctx.Response.Header.DisableNormalizing()
+	ctx.Response.Header.SetNoDefaultContentType(true)
 	ctx.Response.SetStatusCode(a.Status)
 	for name, value := range a.Headers.All() {
 		if !strings.EqualFold(name, "Content-Length") && !strings.EqualFold(name, "Transfer-Encoding") && !strings.EqualFold(name, "Connection") {

@@ -30,6 +30,7 @@ type Gateway struct {
 	sweeping  sync.WaitGroup
 	live      sync.WaitGroup // sessions and connections that are being served
 	draining  atomic.Bool
+	buffered  atomic.Int64              // bytes in half-received messages
 	problems  atomic.Pointer[[]Problem] // of the last reload
 }
 

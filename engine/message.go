@@ -118,16 +118,16 @@ func (m *Message) Wait(d time.Duration) error {
 
 // Now is the gateway's clock, which tests can turn.
 func (m *Message) Now() time.Time {
-	if m.clock == nil {
-		return time.Now()
+	if m.clock != nil {
+		return m.clock()
 	}
-	return m.clock()
+	return m.Session.gateway.now()
 }
 
 // Logger writes to the gateway's log, with the session's id.
 func (m *Message) Logger() *slog.Logger {
 	if m.log == nil {
-		return slog.Default()
+		m.log = m.Session.gateway.log.With("session", m.Session.ID)
 	}
 	return m.log
 }
@@ -206,7 +206,7 @@ func (m *Message) Close(code uint16, reason string) {
 // Fail notes why the filter is about to return false, and with which HTTP
 // status the upgrade is refused if nothing else answers (0: the default, 403).
 func (m *Message) Fail(status int, format string, args ...any) {
-	m.run.status, m.run.explained = status, true
+	m.run.status, m.run.explained, m.run.named = status, true, false
 	m.run.headers = Headers{}
 	m.run.reason = fmt.Sprintf(format, args...)
 }

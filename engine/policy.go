@@ -165,7 +165,7 @@ func (p *Policy) visit(m *Message, node *Node, at int) (Result, error) {
 	pass, err := node.runGuarded(m)
 	r.current = caller
 	if !pass && !r.explained {
-		r.status, r.reason = 0, ""
+		r.status, r.reason, r.named = 0, "", false
 	}
 	s := &r.steps[mark]
 	if r.following {
@@ -181,11 +181,10 @@ func (p *Policy) visit(m *Message, node *Node, at int) (Result, error) {
 	case pass:
 		s.result, s.next = Passed, int32(node.Success)
 	default:
-		if r.reason == "" {
-			r.reason = fmt.Sprintf("filter %q failed", node.Name)
-		} else if r.depth == 0 || !node.isCall() {
-			r.reason = fmt.Sprintf("filter %q failed: %s", node.Name, r.reason)
+		if !r.named {
+			r.reason = node.failure(r.reason)
 		}
+		r.named = true
 		r.explained = true
 		s.result, s.next, s.reason = Failed, int32(node.Failure), r.reason
 	}
@@ -193,11 +192,12 @@ func (p *Policy) visit(m *Message, node *Node, at int) (Result, error) {
 	return s.result, err
 }
 
-// isCall tells whether the filter is a call of another policy, whose reason
-// already names the filter in it that failed.
-func (n *Node) isCall() bool {
-	_, ok := n.Filter.(*Policy)
-	return ok
+// failure is the reason of a failure with the filter's name.
+func (n *Node) failure(reason string) string {
+	if reason == "" {
+		return fmt.Sprintf("filter %q failed", n.Name)
+	}
+	return fmt.Sprintf("filter %q failed: %s", n.Name, reason)
 }
 
 // runGuarded runs the filter; a panic in it is an abort, never the end of the process.

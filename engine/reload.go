@@ -51,9 +51,6 @@ func (s *Snapshot) begin() {
 	for _, p := range s.Ports {
 		for _, w := range p.Websockets {
 			w.snapshot = s
-			if w.Idle == 0 {
-				w.Idle = p.Idle
-			}
 		}
 	}
 }

@@ -72,7 +72,8 @@ type run struct {
 	explained bool // the running filter called Fail, or a filter that it called failed
 	steps     []step
 	lines     []line
-	count     int // filters run, over all called policies
+	count     int  // filters run, over all called policies
+	named     bool // the reason names the filter that failed
 	depth     int32
 	status    int // of the refusal that the last failed filter wants
 	headers   Headers

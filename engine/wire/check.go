@@ -10,9 +10,6 @@ type State struct {
 	open bool // a fragmented message waits for its continuation
 }
 
-// Open reports whether a message is begun and not finished.
-func (s *State) Open() bool { return s.open }
-
 // Check checks the header of the next frame and moves the state on. Its errors are *[Error]s with code 1002.
 func (s *State) Check(h Header) error {
 	if err := s.checkFrame(h); err != nil {

@@ -14,11 +14,11 @@ func (e *Error) Error() string { return e.What }
 
 // CodeOf returns the close code of the *[Error] in err's chain; ok is false where there is none.
 func CodeOf(err error) (code uint16, ok bool) {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Code, true
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return 0, false
 	}
-	return 0, false
+	return e.Code, true
 }
 
 // What a peer can do wrong with its frames.

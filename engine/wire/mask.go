@@ -35,6 +35,10 @@ func MaskCopy(dst, src []byte, key [4]byte, pos int) {
 		binary.LittleEndian.PutUint64(dst, binary.LittleEndian.Uint64(src)^k)
 		src, dst = src[8:], dst[8:]
 	}
+	if len(src) >= 4 && len(dst) >= 4 {
+		binary.LittleEndian.PutUint32(dst, binary.LittleEndian.Uint32(src)^uint32(k))
+		src, dst = src[4:], dst[4:]
+	}
 	for i := range src {
 		dst[i] = src[i] ^ byte(k)
 		k = bits.RotateLeft64(k, -8)

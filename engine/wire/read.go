@@ -46,9 +46,6 @@ type Event struct {
 // Idle reports whether nothing is half-read, neither a frame nor a message.
 func (r *Reader) Idle() bool { return !r.in && r.nstash == 0 && !r.State.open }
 
-// Open reports whether a message is begun and not finished: from its first header byte to its last payload byte.
-func (r *Reader) Open() bool { return !r.Idle() }
-
 // Closed reports whether a close frame was read.
 func (r *Reader) Closed() bool { return r.closed }
 

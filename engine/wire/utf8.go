@@ -1,6 +1,6 @@
 package wire
 
-import "encoding/binary"
+import "unicode/utf8"
 
 // UTF8 checks a text that arrives in pieces, RFC 6455 §8.1. It fails at the first byte after which the text can no longer
 // become valid, even in the middle of a character. The zero UTF8 is at the start of a text.
@@ -21,40 +21,48 @@ func (u *UTF8) Check(p []byte, last bool) bool {
 }
 
 func (u *UTF8) feed(p []byte) bool {
-	for i := 0; i < len(p); {
-		if u.need == 0 {
-			i += ascii(p[i:])
-			if i == len(p) {
-				return true
-			}
-			if u.need, u.lo, u.hi = lead(p[i]); u.need == 0 {
-				return false
-			}
-			i++
-			continue
-		}
-		if p[i] < u.lo || p[i] > u.hi {
+	i := 0
+	for u.need > 0 && i < len(p) {
+		if !u.step(p[i]) {
 			return false
 		}
-		u.need, u.lo, u.hi = u.need-1, 0x80, 0xBF
 		i++
+	}
+	whole := i + wholeRunes(p[i:])
+	if !utf8.Valid(p[i:whole]) {
+		return false
+	}
+	for _, b := range p[whole:] {
+		if !u.step(b) {
+			return false
+		}
 	}
 	return true
 }
 
-// ascii counts the ASCII bytes at the start of p.
-func ascii(p []byte) int {
-	i := 0
-	for ; len(p)-i >= 16; i += 16 {
-		q := p[i : i+16 : i+16]
-		if (binary.LittleEndian.Uint64(q)|binary.LittleEndian.Uint64(q[8:]))&0x8080808080808080 != 0 {
+// step takes the next byte of a character.
+func (u *UTF8) step(b byte) bool {
+	if u.need == 0 {
+		u.need, u.lo, u.hi = lead(b)
+		return u.need > 0
+	}
+	ok := b >= u.lo && b <= u.hi
+	u.need, u.lo, u.hi = u.need-1, 0x80, 0xBF
+	return ok
+}
+
+// wholeRunes is the length of p without the character that may be unfinished at its end.
+func wholeRunes(p []byte) int {
+	for back := 1; back <= min(3, len(p)); back++ {
+		b := p[len(p)-back]
+		if b < 0x80 {
 			break
 		}
+		if need, _, _ := lead(b); int(need) >= back {
+			return len(p) - back
+		}
 	}
-	for i < len(p) && p[i] < 0x80 {
-		i++
-	}
-	return i
+	return len(p)
 }
 
 // lead says how many bytes follow the first byte of a character and what range the next one has (Unicode, table 3-7: no
