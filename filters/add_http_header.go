@@ -17,12 +17,12 @@ func init() {
 //
 //	filters:
 //	  - type: add-http-header
-//	    name: X-Tenant
+//	    header: X-Tenant
 //	    value: ${authentication.subject.id}
 type addHTTPHeader struct {
-	// Name is the header's name; names are compared without case. Headers that belong to
+	// Header is the header's name; names are compared without case. Headers that belong to
 	// one connection or to the handshake (Connection, Upgrade, Sec-WebSocket-Key…) are refused.
-	Name string `yaml:"name" required:"true"`
+	Header string `yaml:"header" required:"true"`
 
 	// Value is the header's value. A control character in it aborts the policy, so that no
 	// value can become a line of its own.
@@ -38,7 +38,7 @@ type addHTTPHeader struct {
 	Base64 bool `yaml:"base64"`
 }
 
-func (f *addHTTPHeader) Prepare(*Env) error { return checkHeaderName(f.Name) }
+func (f *addHTTPHeader) Prepare(*Env) error { return checkHeaderName(f.Header) }
 
 func (f *addHTTPHeader) Run(m *engine.Message) (bool, error) {
 	value, err := f.Value.String(m)
@@ -53,7 +53,7 @@ func (f *addHTTPHeader) Run(m *engine.Message) (bool, error) {
 	if f.Overwrite {
 		put = headers.Set
 	}
-	if err := put(f.Name, value); err != nil {
+	if err := put(f.Header, value); err != nil {
 		return false, fmt.Errorf("add to the %s: %w", f.To, err)
 	}
 	return true, nil

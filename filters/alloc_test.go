@@ -24,8 +24,8 @@ func TestNativeFiltersAllocateNothingPerMessage(t *testing.T) {
 		"switch": build(t, env, func(f *switchFilter) {
 			f.Value, f.Cases = sel("${websock.opcode}"), []switchCase{{comparison{Op: "is", With: sel("text")}, "yes", nil}}
 		}),
-		"set-attribute, literal":  build(t, nil, func(f *setAttribute) { f.Name, f.Value = "chat.room", sel("lobby") }),
-		"set-attribute, a number": build(t, nil, func(f *setAttribute) { f.Name, f.Value = "chat.size", sel("${websock.message.length}") }),
+		"set-attribute, literal":  build(t, nil, func(f *setAttribute) { f.Attribute, f.Value = "chat.room", sel("lobby") }),
+		"set-attribute, a number": build(t, nil, func(f *setAttribute) { f.Attribute, f.Value = "chat.size", sel("${websock.message.length}") }),
 		"set-message, literal":    build(t, nil, func(f *setMessage) { f.Body = sel("[removed]") }),
 		"throttling, literal key": build(t, nil, func(f *throttling) { f.Allow, f.Key = 1<<20, sel("all") }),
 		"throttling, default key": build(t, nil, func(f *throttling) { f.Allow = 1 << 20 }),

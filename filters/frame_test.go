@@ -147,7 +147,7 @@ func TestSetAttribute(t *testing.T) {
 	m := frame("hello")
 	set := func(name, value string) {
 		t.Helper()
-		passes(t, build(t, nil, func(f *setAttribute) { f.Name, f.Value = name, sel(value) }), m)
+		passes(t, build(t, nil, func(f *setAttribute) { f.Attribute, f.Value = name, sel(value) }), m)
 	}
 	set("chat.room", "lobby")
 	set("chat.size", "${websock.message.length}")
@@ -162,13 +162,13 @@ func TestSetAttribute(t *testing.T) {
 	if kind := m.Get(engine.AttrOf("chat.size")).Kind(); kind != engine.Int {
 		t.Errorf("a number became kind %d", kind)
 	}
-	aborts(t, build(t, nil, func(f *setAttribute) { f.Name, f.Value = "x", sel("${nothing}") }), m, "is not set")
+	aborts(t, build(t, nil, func(f *setAttribute) { f.Attribute, f.Value = "x", sel("${nothing}") }), m, "is not set")
 
 	for _, name := range []string{"websock.context", "websock.context.chat.room", "http.headers", "id", "circuit.name", "", "a b", "a..b", "${a}", "a[0]"} {
-		_, err := try(nil, func(f *setAttribute) { f.Name, f.Value = name, sel("x") })
-		refused(t, err, "name")
+		_, err := try(nil, func(f *setAttribute) { f.Attribute, f.Value = name, sel("x") })
+		refused(t, err, "attribute")
 	}
-	f := build(t, nil, func(f *setAttribute) { f.Name, f.Value = "chat.room", sel("x") })
+	f := build(t, nil, func(f *setAttribute) { f.Attribute, f.Value = "chat.room", sel("x") })
 	if !slices.Equal(f.Generates(), []string{"chat.room"}) {
 		t.Error(f.Generates())
 	}

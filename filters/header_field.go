@@ -29,9 +29,9 @@ var handshakeHeaders = map[string]string{
 // checkHeaderName is the problem with the name of a header that a filter would change.
 func checkHeaderName(name string) error {
 	if why, ok := handshakeHeaders[strings.ToLower(name)]; ok {
-		return wrong("name", why, "header %s cannot be changed by a policy", name)
+		return wrong("header", why, "header %s cannot be changed by a policy", name)
 	}
-	return checkToken("name", name)
+	return checkToken("header", name)
 }
 
 // checkToken is the problem with the name of a header (RFC 9110 §5.1).

@@ -28,7 +28,7 @@ func TestAddHTTPHeader(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := upgrade("/chat?t=red", "x-tenant: spoofed", "Origin: http://a", "X-TENANT: twice")
 			f := build(t, nil, func(f *addHTTPHeader) {
-				f.Name, f.Value = "X-Tenant", sel("blue")
+				f.Header, f.Value = "X-Tenant", sel("blue")
 				if c.settings != nil {
 					c.settings(f)
 				}
@@ -46,7 +46,7 @@ func TestAddHTTPHeader(t *testing.T) {
 
 func TestNoValueBecomesAHeaderOfItsOwn(t *testing.T) {
 	m := upgrade("/chat?t=a%0d%0aX-Admin:%20yes")
-	f := build(t, nil, func(f *addHTTPHeader) { f.Name, f.Value = "X-Tenant", sel("${params.query.t}") })
+	f := build(t, nil, func(f *addHTTPHeader) { f.Header, f.Value = "X-Tenant", sel("${params.query.t}") })
 	aborts(t, f, m, "control character")
 	if m.Request.Headers.Len() != 0 {
 		t.Errorf("the request has headers: %s", m.Request.Headers.AppendTo(nil))
@@ -55,15 +55,15 @@ func TestNoValueBecomesAHeaderOfItsOwn(t *testing.T) {
 
 func TestHeadersThatPoliciesMustNotTouch(t *testing.T) {
 	for _, name := range []string{"Connection", "upgrade", "Host", "Sec-WebSocket-Key", "sec-websocket-protocol", "Content-Length", "", "a b", "a:b", "a\r\nb"} {
-		_, err := try(nil, func(f *addHTTPHeader) { f.Name, f.Value = name, sel("x") })
-		refused(t, err, "name")
-		_, err = try(nil, func(f *removeHTTPHeader) { f.Name = name })
-		refused(t, err, "name")
+		_, err := try(nil, func(f *addHTTPHeader) { f.Header, f.Value = name, sel("x") })
+		refused(t, err, "header")
+		_, err = try(nil, func(f *removeHTTPHeader) { f.Header = name })
+		refused(t, err, "header")
 	}
 }
 
 func TestRemoveHTTPHeader(t *testing.T) {
-	f := build(t, nil, func(f *removeHTTPHeader) { f.Name, f.Required = "Cookie", true })
+	f := build(t, nil, func(f *removeHTTPHeader) { f.Header, f.Required = "Cookie", true })
 	m := upgrade("/", "cookie: a=1", "Origin: http://a", "COOKIE: b=2")
 	passes(t, f, m)
 	if got := string(m.Request.Headers.AppendTo(nil)); got != "Origin: http://a\r\n" {
@@ -74,7 +74,7 @@ func TestRemoveHTTPHeader(t *testing.T) {
 	passes(t, f, m)
 
 	m.Answer.Headers.Set("Server", "x")
-	passes(t, build(t, nil, func(f *removeHTTPHeader) { f.Name, f.From = "server", "answer" }), m)
+	passes(t, build(t, nil, func(f *removeHTTPHeader) { f.Header, f.From = "server", "answer" }), m)
 	if m.Answer.Headers.Len() != 0 {
 		t.Error("the answer still has its header")
 	}
@@ -278,7 +278,7 @@ func TestTraceCutsLongBodies(t *testing.T) {
 	_, err := try[trace](nil, nil)
 	refused(t, err, "text")
 	_, err = try(nil, func(f *trace) { f.Attributes = []string{"a", "${b}"} })
-	refused(t, err, "attributes[1]")
+	refused(t, err, "attributes.1")
 	_, err = try(nil, func(f *trace) { f.Body, f.Level = true, "loud" })
 	refused(t, err, "level")
 }
@@ -290,8 +290,8 @@ func TestLogMessage(t *testing.T) {
 	m := frame("evil\n{\"level\":\"ERROR\"}\x1b[31m" + strings.Repeat("x", 2000))
 	m.SetLogger(log)
 
-	passes(t, build(t, env, func(f *logMessage) { f.Text, f.Level = sel("quiet"), "debug" }), m)
-	passes(t, build(t, env, func(f *logMessage) { f.Text = sel("from ${http.request.clientaddr}") }), m)
+	passes(t, build(t, env, func(f *logMessage) { f.Format, f.Level = sel("quiet"), "debug" }), m)
+	passes(t, build(t, env, func(f *logMessage) { f.Format = sel("from ${http.request.clientaddr}") }), m)
 	passes(t, build(t, env, func(f *logMessage) { f.Level, f.Body, f.MaxBody = "error", true, 30 }), m)
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 2 {
@@ -321,7 +321,7 @@ func TestLogMessage(t *testing.T) {
 func TestAPolicyThatCannotResolveASelectorNamesTheField(t *testing.T) {
 	var missing *engine.MissingAttribute
 	for field, f := range map[string]engine.Filter{
-		"value":  build(t, nil, func(f *addHTTPHeader) { f.Name, f.Value = "X-A", sel("${nothing}") }),
+		"value":  build(t, nil, func(f *addHTTPHeader) { f.Header, f.Value = "X-A", sel("${nothing}") }),
 		"body":   build(t, nil, func(f *setMessage) { f.Body = sel("${nothing}") }),
 		"reason": build(t, nil, func(f *closeWebsocket) { f.Reason = sel("${nothing}") }),
 		"text":   build(t, nil, func(f *trace) { f.Text = sel("${nothing}") }),

@@ -13,10 +13,10 @@ func init() {
 //
 //	filters:
 //	  - type: remove-http-header
-//	    name: Cookie
+//	    header: Cookie
 type removeHTTPHeader struct {
-	// Name is the header's name; names are compared without case.
-	Name string `yaml:"name" required:"true"`
+	// Header is the header's name; names are compared without case.
+	Header string `yaml:"header" required:"true"`
 
 	// From says which message loses the header: the request to the remote host, or the answer to the client.
 	From string `yaml:"from" default:"request" oneof:"request answer"`
@@ -25,14 +25,14 @@ type removeHTTPHeader struct {
 	Required bool `yaml:"required"`
 }
 
-func (f *removeHTTPHeader) Prepare(*Env) error { return checkHeaderName(f.Name) }
+func (f *removeHTTPHeader) Prepare(*Env) error { return checkHeaderName(f.Header) }
 
 func (f *removeHTTPHeader) Run(m *engine.Message) (bool, error) {
 	headers := headersOf(m, f.From)
-	if f.Required && !headers.Has(f.Name) {
-		m.Fail(400, "the %s has no header %s", f.From, f.Name)
+	if f.Required && !headers.Has(f.Header) {
+		m.Fail(400, "the %s has no header %s", f.From, f.Header)
 		return false, nil
 	}
-	headers.Del(f.Name)
+	headers.Del(f.Header)
 	return true, nil
 }

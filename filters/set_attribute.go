@@ -17,12 +17,12 @@ func init() { register[setAttribute](Kind{Type: "set-attribute", Hooks: engine.O
 //
 //	filters:
 //	  - type: set-attribute
-//	    name: chat.room
+//	    attribute: chat.room
 //	    value: ${params.query.room ?: "lobby"}
 type setAttribute struct {
-	// Name is the attribute's dotted name. Of the gateway's own attributes only content.body,
+	// Attribute is the attribute's dotted name. Of the gateway's own attributes only content.body,
 	// http.response.status and websock.session.NAME can be set.
-	Name string `yaml:"name" required:"true"`
+	Attribute string `yaml:"attribute" required:"true"`
 
 	// Value is what it is set to.
 	Value engine.Selector `yaml:"value" required:"true"`
@@ -31,18 +31,18 @@ type setAttribute struct {
 }
 
 func (f *setAttribute) Prepare(*Env) error {
-	f.attr = engine.AttrOf(f.Name)
+	f.attr = engine.AttrOf(f.Attribute)
 	switch {
-	case !dottedName(f.Name):
-		return wrong("name", "write a dotted name such as chat.room", "%q is not the name of an attribute", f.Name)
-	case engine.AttributeHooks(f.Name) != 0 && !writable(f.Name):
-		return wrong("name", "choose a name of your own, or websock.session.NAME to keep it for the session", "attribute %s is read-only", f.Name)
+	case !dottedName(f.Attribute):
+		return wrong("attribute", "write a dotted name such as chat.room", "%q is not the name of an attribute", f.Attribute)
+	case engine.AttributeHooks(f.Attribute) != 0 && !writable(f.Attribute):
+		return wrong("attribute", "choose a name of your own, or websock.session.NAME to keep it for the session", "attribute %s is read-only", f.Attribute)
 	}
 	return nil
 }
 
 // Generates names the attribute for the check of what is read and never set.
-func (f *setAttribute) Generates() []string { return []string{f.Name} }
+func (f *setAttribute) Generates() []string { return []string{f.Attribute} }
 
 func (f *setAttribute) Run(m *engine.Message) (bool, error) {
 	value, err := f.Value.Value(m)
@@ -50,7 +50,7 @@ func (f *setAttribute) Run(m *engine.Message) (bool, error) {
 		return false, fmt.Errorf("value: %w", err)
 	}
 	if err := m.Set(f.attr, value); err != nil {
-		return false, fmt.Errorf("set %s: %w", f.Name, err)
+		return false, fmt.Errorf("set %s: %w", f.Attribute, err)
 	}
 	return true, nil
 }
