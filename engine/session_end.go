@@ -146,9 +146,7 @@ func (s *Session) end() {
 	}
 	s.closed(cause)
 	s.legs[HostSide].finish(deadline)
-	if s.release != nil {
-		s.release()
-	}
+	s.freeHost()
 	s.legs[ClientSide].finish(deadline)
 	s.gateway.left(s)
 }
@@ -196,12 +194,12 @@ func (s *Session) closed(cause Cause) {
 func (s *Session) runClosePolicy(w *Websocket, cause Cause, r *Record) {
 	ctx, cancel := context.WithTimeout(context.Background(), closePolicyTime)
 	defer cancel()
-	m := &Message{Hook: OnClose, Session: s, ctx: ctx, clock: s.gateway.now, log: s.gateway.log.With("session", s.ID), closing: cause}
+	m := &Message{Hook: OnClose, Session: s, ctx: ctx, closing: cause}
 	m.run.following = s.gateway.journal.Following()
 	out := w.Closed.Top(m, w.snapshot.FaultHandler)
 	r.Policy, r.Trail = w.Closed.Name, m.Trail()
 	if out.Result != Passed {
-		m.log.Warn("close policy did not pass", "policy", w.Closed.Name, "reason", out.Reason)
+		m.Logger().Warn("close policy did not pass", "policy", w.Closed.Name, "reason", out.Reason)
 	}
 }
 
