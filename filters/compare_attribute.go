@@ -6,7 +6,7 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[compareAttribute](Kind{Type: "compare-attribute", Hooks: engine.OnAny}) }
+func init() { register[compareAttribute](Kind{Type: "compare-attribute", Aliases: []string{"CompareAttributeFilter"}, Hooks: engine.OnAny}) }
 
 // Passes when its rules hold: all of them, or any. As in Axway's Compare
 // Attribute filter, with numbers besides.
@@ -41,7 +41,7 @@ func (f *compareAttribute) Prepare(*Env) error {
 		return wrong("rules", "write a rule such as {value: '${websock.opcode}', op: is, with: text}", "there are no rules")
 	}
 	for i := range f.Rules {
-		if err := f.Rules[i].prepare(fmt.Sprintf("rules[%d].", i)); err != nil {
+		if err := f.Rules[i].prepare(indexed("rules", i) + "."); err != nil {
 			return err
 		}
 	}

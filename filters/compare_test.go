@@ -108,15 +108,15 @@ func TestCompareAttributeRefusesRulesThatCannotWork(t *testing.T) {
 	numberWithCase := rule("1", "at-least", "2")
 	numberWithCase.IgnoreCase = true
 	for field, r := range map[string]compareRule{
-		"rules[0].with":       rule("x", "matches", "("),
-		"rules[0].ignoreCase": numberWithCase,
+		"rules.0.with":       rule("x", "matches", "("),
+		"rules.0.ignoreCase": numberWithCase,
 	} {
 		_, err := try(nil, func(f *compareAttribute) { f.Rules = []compareRule{r} })
 		refused(t, err, field)
 	}
 	for _, r := range []compareRule{rule("x", "contains", ""), rule("x", "matches", "${y}"), rule("x", "at-most", "ten")} {
 		_, err := try(nil, func(f *compareAttribute) { f.Rules = []compareRule{rule("x", "is", "x"), r} })
-		refused(t, err, "rules[1].with")
+		refused(t, err, "rules.1.with")
 	}
 	_, err := try[compareAttribute](nil, nil)
 	refused(t, err, "rules")
@@ -152,16 +152,16 @@ func TestSwitch(t *testing.T) {
 	passes(t, choose("fail", loud), frame("A"))
 
 	for field, settings := range map[string]func(f *switchFilter){
-		"cases":         func(f *switchFilter) {},
-		"cases[0].with": func(f *switchFilter) { f.Cases = []switchCase{when("matches", "(", "yes")} },
-		"cases[1].with": func(f *switchFilter) { f.Cases = []switchCase{when("is", "a", "yes"), when("contains", "", "yes")} },
+		"cases":        func(f *switchFilter) {},
+		"cases.0.with": func(f *switchFilter) { f.Cases = []switchCase{when("matches", "(", "yes")} },
+		"cases.1.with": func(f *switchFilter) { f.Cases = []switchCase{when("is", "a", "yes"), when("contains", "", "yes")} },
 	} {
 		_, err := try(env, settings)
 		refused(t, err, field)
 	}
 	for field, settings := range map[string]func(f *switchFilter){
-		"cases[0].policy: no such policy": func(f *switchFilter) { f.Cases = []switchCase{when("is", "a", "nope")} },
-		"default: no such policy":         func(f *switchFilter) { f.Cases, f.Default = []switchCase{when("is", "a", "yes")}, "nope" },
+		"cases.0.policy: no such policy": func(f *switchFilter) { f.Cases = []switchCase{when("is", "a", "nope")} },
+		"default: no such policy":        func(f *switchFilter) { f.Cases, f.Default = []switchCase{when("is", "a", "yes")}, "nope" },
 	} {
 		if _, err := try(env, settings); err == nil || err.Error() != field {
 			t.Errorf("%v, want %s", err, field)

@@ -13,7 +13,7 @@ import (
 )
 
 func init() {
-	register[httpBasic](Kind{Type: "http-basic", Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
+	register[httpBasic](Kind{Type: "http-basic", Aliases: []string{"HttpBasicFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
 }
 
 // Passes when the request carries the name and password of a user of a store,
@@ -183,8 +183,10 @@ func parseBasic(header string) (name, password string, err error) {
 	if !ok || !strings.EqualFold(scheme, "Basic") {
 		return "", "", errNotBasic
 	}
-	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(token, " "))
-	if err != nil || len(raw) > 2*maxPassword || !utf8.Valid(raw) {
+	token = strings.TrimLeft(token, " ")
+	raw, err := base64.StdEncoding.Strict().DecodeString(token)
+	if err != nil || base64.StdEncoding.EncodedLen(len(raw)) != len(token) || // the decoder skips line breaks
+		len(raw) > 2*maxPassword || !utf8.Valid(raw) {
 		return "", "", errBadBasic
 	}
 	for _, c := range raw {

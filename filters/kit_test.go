@@ -233,3 +233,8 @@ func withPolicies(policies ...*engine.Policy) *Env {
 		return nil, errors.New("no such policy")
 	}}
 }
+
+// from is an upgrade from a client's address.
+func from(client string) *engine.Message {
+	return engine.NewMessage(engine.OnUpgrade, &engine.Request{Headers: &engine.Headers{}, Client: netip.MustParseAddrPort(client)}, 0, nil)
+}

@@ -15,16 +15,16 @@ func init() { register[logMessage](Kind{Type: "log-message", Hooks: engine.OnAny
 // is written only when you ask for it.
 //
 // The body of a message is hostile text: the log escapes line breaks and control
-// characters in it. What you put into text yourself is written as it is; keep
+// characters in it. What you put into format yourself is written as it is; keep
 // secrets out of it.
 //
 //	filters:
 //	  - type: log-message
-//	    text: upgrade by ${authentication.subject.id ?: "nobody"}
+//	    format: upgrade by ${authentication.subject.id ?: "nobody"}
 //	    level: warn
 type logMessage struct {
-	// Text is the line's message.
-	Text engine.Selector `yaml:"text" default:"message"`
+	// Format is the line's message.
+	Format engine.Selector `yaml:"format" default:"message"`
 
 	// Level is the line's level; the log may be set to keep only the higher ones.
 	Level string `yaml:"level" default:"info" oneof:"debug info warn error"`
@@ -52,9 +52,9 @@ func (f *logMessage) Run(m *engine.Message) (bool, error) {
 	if !log.Enabled(context.Background(), f.level) {
 		return true, nil
 	}
-	text, err := f.Text.String(m)
+	text, err := f.Format.String(m)
 	if err != nil {
-		return false, fmt.Errorf("text: %w", err)
+		return false, fmt.Errorf("format: %w", err)
 	}
 	fields := []slog.Attr{slog.String("policy", f.policy), slog.String("filter", f.filter)}
 	if f.Body {

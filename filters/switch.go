@@ -6,7 +6,7 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[switchFilter](Kind{Type: "switch", Hooks: engine.OnAny}) }
+func init() { register[switchFilter](Kind{Type: "switch", Aliases: []string{"SwitchFilter"}, Hooks: engine.OnAny}) }
 
 // Runs the policy of the first case that a value meets, and ends as that policy
 // does. As in Axway's Switch on Attribute Value filter; there, cases do not mind
@@ -47,7 +47,7 @@ func (f *switchFilter) Prepare(env *Env) (err error) {
 		return wrong("cases", "write a case such as {with: chat, policy: chat}", "there are no cases")
 	}
 	for i := range f.Cases {
-		path := fmt.Sprintf("cases[%d].", i)
+		path := indexed("cases", i) + "."
 		if err := f.Cases[i].prepare(path); err != nil {
 			return err
 		}

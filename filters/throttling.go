@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register[throttling](Kind{Type: "throttling", Hooks: engine.OnHTTP | engine.OnFrame})
+	register[throttling](Kind{Type: "throttling", Aliases: []string{"MaximumNumberMsgsFilter"}, Hooks: engine.OnHTTP | engine.OnFrame})
 }
 
 // Passes as long as there are not too many: upgrades, requests or messages, counted

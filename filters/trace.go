@@ -7,7 +7,7 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[trace](Kind{Type: "trace", Hooks: engine.OnAny}) }
+func init() { register[trace](Kind{Type: "trace", Aliases: []string{"TraceFilter"}, Hooks: engine.OnAny}) }
 
 // Writes a line to the trail of this run, for the console, tail and policy tests
 // to show; it goes to no log file. Always passes. As in Axway's Trace filter, but
@@ -48,7 +48,7 @@ func (f *trace) Prepare(*Env) error {
 	f.attrs = f.attrs[:0]
 	for i, name := range f.Attributes {
 		if !dottedName(name) {
-			return wrong(fmt.Sprintf("attributes[%d]", i), "write a dotted name such as http.headers, without ${…}", "%q is not the name of an attribute", name)
+			return wrong(indexed("attributes", i), "write a dotted name such as http.headers, without ${…}", "%q is not the name of an attribute", name)
 		}
 		f.attrs = append(f.attrs, engine.AttrOf(name))
 	}

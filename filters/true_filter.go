@@ -14,7 +14,7 @@ func init() { register[trueFilter](Kind{Type: "true-filter", Hooks: engine.OnAny
 //	    success: pass
 //	  - name: note
 //	    type: log-message
-//	    text: message of ${websock.message.length} bytes
+//	    format: message of ${websock.message.length} bytes
 //	  - type: true-filter
 type trueFilter struct{}
 
