@@ -257,7 +257,7 @@ func TestTraceWritesToTheTrailAndHidesSecrets(t *testing.T) {
 	}
 	runs("trace", f).Top(m, nil)
 	log := strings.Join(m.Trail()[0].Log, "\n")
-	for _, want := range []string{"WARN upgrade to /chat", "X-Visible: here", "http.header.Authorization = [hidden]", `"name":"ann"`, "client.token = [hidden]", "nothing is not set"} {
+	for _, want := range []string{"WARN upgrade to /chat", "X-Visible: here", "http.header.Authorization = [redacted]", `"name":"ann"`, "client.token = [redacted]", "nothing is not set"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("%q is missing in:\n%s", want, log)
 		}

@@ -7,36 +7,11 @@ import (
 )
 
 // hidden stands where a secret was.
-const hidden = "[hidden]"
-
-// secretHeaders are the headers whose values are not written to trails and logs,
-// by their names in lower case.
-var secretHeaders = map[string]bool{
-	"authorization": true, "proxy-authorization": true, "cookie": true, "set-cookie": true,
-	"x-api-key": true, "sec-websocket-protocol": true,
-}
-
-// secretWords make an attribute, a header or a field of a record a secret when its name has one of them.
-var secretWords = []string{"password", "passwd", "secret", "token", "apikey", "api-key", "api_key", "credential"}
-
-// isSecret tells whether the value under a name is one that trails and logs must not show.
-func isSecret(name string) bool {
-	name = strings.ToLower(name)
-	last := name[strings.LastIndexByte(name, '.')+1:]
-	if secretHeaders[last] {
-		return true
-	}
-	for _, word := range secretWords {
-		if strings.Contains(last, word) {
-			return true
-		}
-	}
-	return false
-}
+const hidden = "[redacted]"
 
 // shown is the text of an attribute in trails and logs: secrets hidden, and cut to max bytes.
 func shown(name string, v engine.Value, max int) string {
-	if isSecret(name) {
+	if engine.SecretName(name) {
 		return hidden
 	}
 	if h := v.Headers(); h != nil {
@@ -51,7 +26,7 @@ func shown(name string, v engine.Value, max int) string {
 func shownHeaders(h *engine.Headers) string {
 	var b strings.Builder
 	for name, value := range h.All() {
-		if isSecret(name) {
+		if engine.SecretName(name) {
 			value = hidden
 		}
 		b.WriteString(name + ": " + value + "\n")
@@ -64,7 +39,7 @@ func withoutSecrets(tree map[string]any) map[string]any {
 	out := make(map[string]any, len(tree))
 	for name, v := range tree {
 		switch inner, isTree := v.(map[string]any); {
-		case isSecret(name):
+		case engine.SecretName(name):
 			out[name] = hidden
 		case isTree:
 			out[name] = withoutSecrets(inner)

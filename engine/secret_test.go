@@ -1,0 +1,19 @@
+package engine
+
+import "testing"
+
+func TestSecretsAreKnownByTheirNames(t *testing.T) {
+	for _, name := range []string{
+		"Authorization", "proxy-authorization", "Cookie", "Set-Cookie", "X-API-Key", "x_api_key", "apiKey", "X-My-Key", "X-Auth", "X-Access-Token",
+		"Sec-WebSocket-Protocol", "http.header.Authorization", "websock.session.accessToken", "params.query.access_token", "client_secret", "password",
+	} {
+		if !SecretName(name) {
+			t.Errorf("%s is shown", name)
+		}
+	}
+	for _, name := range []string{"Sec-WebSocket-Key", "Origin", "X-Monkey", "User-Agent", "content.body", "authentication.subject.id", "password.hint", "", "author"} {
+		if SecretName(name) {
+			t.Errorf("%s is hidden", name)
+		}
+	}
+}
