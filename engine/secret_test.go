@@ -17,3 +17,16 @@ func TestSecretsAreKnownByTheirNames(t *testing.T) {
 		}
 	}
 }
+
+func TestTrailsShowThatASecretChangedAndNoMore(t *testing.T) {
+	set := func(m *Message) (bool, error) {
+		return true, m.Set(AttrOf("session.token"), StringValue("s3cret"))
+	}
+	m := NewMessage(OnUpgrade, &Request{Headers: &Headers{}}, 0, nil)
+	p := &Policy{Name: "p", Fault: -1, Nodes: []Node{{Name: "set", Filter: filterFunc(set), Success: EndPass, Failure: EndFail}}}
+	p.Top(m, nil)
+	change := m.Trail()[0].Changes[0]
+	if change.After.String() != "[redacted]" || !change.Before.IsMissing() {
+		t.Errorf("the trail shows %q → %q", change.Before, change.After)
+	}
+}

@@ -248,7 +248,7 @@ func TestTraceWritesToTheTrailAndHidesSecrets(t *testing.T) {
 	})
 	m := upgrade("/chat", "Authorization: Basic c2VjcmV0", "X-Api-Key: s3cret", "Cookie: s=s3cret", "X-Visible: here")
 	for name, v := range map[string]engine.Value{
-		"login":        engine.TreeValue(map[string]any{"name": "ann", "password": "s3cret", "deep": map[string]any{"apiKey": "s3cret"}}),
+		"login":        engine.TreeValue(map[string]any{"name": "ann", "password": "s3cret", "deep": []any{map[string]any{"apiKey": "s3cret"}}}),
 		"client.token": engine.StringValue("s3cret"),
 	} {
 		if err := m.Set(engine.AttrOf(name), v); err != nil {

@@ -17,8 +17,8 @@ func shown(name string, v engine.Value, max int) string {
 	if h := v.Headers(); h != nil {
 		v = engine.StringValue(shownHeaders(h))
 	}
-	if tree, ok := v.Any().(map[string]any); ok {
-		v = engine.TreeValue(withoutSecrets(tree))
+	if v.Kind() == engine.Tree {
+		v = engine.TreeValue(withoutSecrets(v.Any()))
 	}
 	return cutLong(v.String(), max)
 }
@@ -35,19 +35,25 @@ func shownHeaders(h *engine.Headers) string {
 }
 
 // withoutSecrets is a copy of a tree in which secrets are hidden, at any depth.
-func withoutSecrets(tree map[string]any) map[string]any {
-	out := make(map[string]any, len(tree))
-	for name, v := range tree {
-		switch inner, isTree := v.(map[string]any); {
-		case engine.SecretName(name):
-			out[name] = hidden
-		case isTree:
+func withoutSecrets(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, inner := range v {
 			out[name] = withoutSecrets(inner)
-		default:
-			out[name] = v
+			if engine.SecretName(name) {
+				out[name] = hidden
+			}
 		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, inner := range v {
+			out[i] = withoutSecrets(inner)
+		}
+		return out
 	}
-	return out
+	return v
 }
 
 // cutLong cuts a text to max bytes and says so.
