@@ -27,7 +27,11 @@ The JSON Schema (draft-07) of the configuration. Editors with the YAML language 
 // Run prints or writes the schema.
 func (c *schemaCommand) Run(std stdio) error {
 	if !c.Write {
-		_, err := std.out.Write(policies.Schema())
+		schema, err := policies.Schema()
+		if err != nil {
+			return err
+		}
+		_, err = std.out.Write(schema)
 		return err
 	}
 	if err := writeEditorFiles(c.Dir); err != nil {
@@ -39,10 +43,14 @@ func (c *schemaCommand) Run(std stdio) error {
 
 // writeEditorFiles writes what editors want to know of a gateway's files.
 func writeEditorFiles(dir string) error {
+	schema, err := policies.Schema()
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Join(dir, ".framegate"), 0o755); err != nil {
 		return fmt.Errorf("write the schema: %w", err)
 	}
-	for name, content := range map[string][]byte{"schema.json": policies.Schema(), "framegate.d.ts": []byte(scripts.Types)} {
+	for name, content := range map[string][]byte{"schema.json": schema, "framegate.d.ts": []byte(scripts.Types)} {
 		if err := os.WriteFile(filepath.Join(dir, ".framegate", name), content, 0o644); err != nil {
 			return fmt.Errorf("write the schema: %w", err)
 		}
