@@ -7,3 +7,6 @@ type receiver struct{}
 
 // attach leaves the pump to read with a buffer of its own.
 func (p *pump) attach() {}
+
+// broken: an ordinary read sees every reset.
+func (p *pump) broken() error { return nil }
