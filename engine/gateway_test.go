@@ -88,8 +88,21 @@ func newEchoHost(t *testing.T) *echoHost {
 			}
 		})
 	}}
-	go server.Serve(ln)
-	t.Cleanup(func() { ln.Close() })
+	done := make(chan struct{})
+	go func() { // not server.Serve, whose pool of workers ends 10 s after it
+		defer close(done)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go server.ServeConn(conn)
+		}
+	}()
+	t.Cleanup(func() {
+		ln.Close()
+		<-done
+	})
 	return h
 }
 
