@@ -128,10 +128,17 @@ func snapshotOf(websockets ...*Websocket) *Snapshot {
 
 func start(t *testing.T, s *Snapshot) *running {
 	t.Helper()
+	return startGateway(t, s, func(*Gateway) {})
+}
+
+// startGateway starts a gateway that set has had before.
+func startGateway(t *testing.T, s *Snapshot, set func(*Gateway)) *running {
+	t.Helper()
 	r := &running{t: t, next: s}
 	r.Gateway = New(slog.New(slog.NewTextHandler(t.Output(), nil)), func(ctx context.Context, old *Snapshot) (*Snapshot, []Problem) {
 		return r.next, nil
 	})
+	set(r.Gateway)
 	if problems, err := r.Start(context.Background()); err != nil {
 		t.Fatal(err, problems)
 	}

@@ -35,6 +35,9 @@ type pump struct {
 	keys    wire.Keys    // of what goes on to a host; used by this pump only
 
 	messages, bytes atomic.Int64
+	kept            int64        // bytes of the reader's buffer that the gateway has counted
+	halfway         atomic.Int64 // since when a message is half received, in unix nanoseconds; 0: none is
+	whole           int64        // messages that were whole then
 }
 
 // Errors that end a pump, beside those of the connection.
@@ -107,10 +110,28 @@ func (p *pump) consume(b []byte, n int, drained bool) error {
 			n = len(rest)
 		}
 	}
+	var err error
 	if p.message {
-		return p.assemble(b[headroom:headroom+n], drained)
+		err = p.assemble(b[headroom:headroom+n], drained)
+	} else {
+		err = p.pass(b, n)
 	}
-	return p.pass(b, n)
+	p.mark()
+	return err
+}
+
+// mark notes, for the sweep, since when a message is half received.
+func (p *pump) mark() {
+	since, whole := p.halfway.Load(), p.messages.Load()
+	switch {
+	case p.idle():
+		if since != 0 {
+			p.halfway.Store(0)
+		}
+	case since == 0, whole != p.whole: // this message, not the one before
+		p.halfway.Store(p.s.gateway.now().UnixNano())
+		p.whole = whole
+	}
 }
 
 // adopt takes over changed rules at the next place between two messages. What

@@ -23,8 +23,30 @@ func (p *pump) assemble(in []byte, drained bool) error {
 		}
 		in = in[n:]
 	}
+	if err := p.keep(); err != nil {
+		return err
+	}
 	if drained {
 		return p.flush()
+	}
+	return nil
+}
+
+// keep counts what is half received against what the whole gateway may hold,
+// and ends the session that would go past it.
+func (p *pump) keep() error {
+	var now int64
+	if !p.reader.Idle() {
+		now = int64(cap(p.reader.Buf))
+	}
+	if now == p.kept {
+		return nil
+	}
+	total := p.s.gateway.buffered.Add(now - p.kept)
+	p.kept = now
+	if limit := p.rules.snapshot.Buffered; limit > 0 && total > limit && now > 0 {
+		p.s.Stop(Cause{By: "gateway", Code: wire.CloseTryAgainLater, Reason: "the gateway holds too many half-received messages"})
+		return errStopped
 	}
 	return nil
 }

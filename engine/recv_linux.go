@@ -19,12 +19,17 @@ import (
 type receiver struct {
 	inq   bool
 	large bool // long messages pass: read into large buffers
-	msg   syscall.Msghdr
-	iov   syscall.Iovec
-	oob   [24]byte // a cmsghdr and the int of TCP_CM_INQ
 
 	wakes   atomic.Uint32 // how often there was something to read
 	checked uint32        // the wake after which the sweep looked; see broken
+}
+
+// call is the arguments of one recvmsg. They lie in the buffer that is read
+// into, so that a session that waits does not hold them.
+type call struct {
+	msg syscall.Msghdr
+	iov syscall.Iovec
+	oob [24]byte // a cmsghdr and the int of TCP_CM_INQ
 }
 
 // tcpINQ is TCP_INQ and TCP_CM_INQ of linux/tcp.h.
@@ -60,7 +65,7 @@ func (p *pump) readable(fd uintptr) bool {
 			return true
 		}
 		b := takeBuffer(p.recv.large)
-		n, left, err := p.recv.read(fd, b.b[headroom:])
+		n, left, err := p.recv.read(fd, b.b[headroom:], &b.call)
 		if n > 0 {
 			p.recv.large = n == len(b.b)-headroom || left > smallBuffer || p.recv.large && n > smallBuffer
 			err = p.consume(b.b, n, left == 0)
@@ -106,16 +111,16 @@ func (p *pump) broken() error {
 
 // read reads once. left is how much more is there, at least 1 when that is not
 // known or the peer has sent its FIN.
-func (r *receiver) read(fd uintptr, b []byte) (n, left int, err error) {
-	r.iov.Base = unsafe.SliceData(b)
-	r.iov.SetLen(len(b))
-	r.msg = syscall.Msghdr{Iov: &r.iov, Iovlen: 1}
+func (r *receiver) read(fd uintptr, b []byte, c *call) (n, left int, err error) {
+	c.iov.Base = unsafe.SliceData(b)
+	c.iov.SetLen(len(b))
+	c.msg = syscall.Msghdr{Iov: &c.iov, Iovlen: 1}
 	if r.inq {
-		r.msg.Control = &r.oob[0]
-		r.msg.SetControllen(len(r.oob))
+		c.msg.Control = &c.oob[0]
+		c.msg.SetControllen(len(c.oob))
 	}
 	for {
-		got, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&r.msg)), syscall.MSG_DONTWAIT)
+		got, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&c.msg)), syscall.MSG_DONTWAIT)
 		switch {
 		case errno == syscall.EINTR:
 			continue
@@ -123,16 +128,18 @@ func (r *receiver) read(fd uintptr, b []byte) (n, left int, err error) {
 			return 0, 0, errno
 		case got == 0:
 			return 0, 0, io.EOF
+		case !r.inq:
+			return int(got), 1, nil
 		}
-		return int(got), r.left(), nil
+		return int(got), c.left(), nil
 	}
 }
 
-// left reads the control message of the last read.
-func (r *receiver) left() int {
-	h := (*syscall.Cmsghdr)(unsafe.Pointer(&r.oob[0]))
-	if !r.inq || r.msg.Controllen < syscall.SizeofCmsghdr+4 || h.Level != syscall.IPPROTO_TCP || h.Type != tcpINQ {
+// left reads the control message of the read.
+func (c *call) left() int {
+	h := (*syscall.Cmsghdr)(unsafe.Pointer(&c.oob[0]))
+	if c.msg.Controllen < syscall.SizeofCmsghdr+4 || h.Level != syscall.IPPROTO_TCP || h.Type != tcpINQ {
 		return 1
 	}
-	return int(*(*int32)(unsafe.Pointer(&r.oob[syscall.SizeofCmsghdr])))
+	return int(*(*int32)(unsafe.Pointer(&c.oob[syscall.SizeofCmsghdr])))
 }

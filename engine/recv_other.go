@@ -5,6 +5,9 @@ package engine
 // receiver is the platform's way to read; here the ordinary one.
 type receiver struct{}
 
+// call is what the platform's read needs beside the buffer; here nothing.
+type call struct{}
+
 // attach leaves the pump to read with a buffer of its own.
 func (p *pump) attach() {}
 

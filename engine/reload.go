@@ -32,7 +32,19 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
+	if err := next.start(); err != nil {
+		for _, l := range opened {
+			l.ln.Close()
+		}
+		next.close()
+		problems = append(problems, Problem{What: err.Error()})
+		g.problems.Store(&problems)
+		return problems, ErrConfiguration
+	}
 	next.begin()
+	if old == nil && next.Journal > 0 {
+		g.journal = NewJournal(next.Journal)
+	}
 	g.problems.Store(&problems)
 	g.now_.Store(next)
 	g.attach(next, opened)
@@ -44,6 +56,22 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	return problems, nil
 }
 
+// start starts the filters that have something to start.
+func (s *Snapshot) start() error {
+	for _, p := range s.Policies {
+		for i := range p.Nodes {
+			starter, ok := p.Nodes[i].Filter.(Starter)
+			if !ok {
+				continue
+			}
+			if err := starter.Start(); err != nil {
+				return fmt.Errorf("%s: start filter %q of policy %q: %w", p.Nodes[i].At, p.Nodes[i].Name, p.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // begin gives the snapshot its first holder, the gateway, and its websockets
 // the way back to it.
 func (s *Snapshot) begin() {
@@ -51,9 +79,6 @@ func (s *Snapshot) begin() {
 	for _, p := range s.Ports {
 		for _, w := range p.Websockets {
 			w.snapshot = s
-			if w.Idle == 0 {
-				w.Idle = p.Idle
-			}
 		}
 	}
 }

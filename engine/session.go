@@ -30,7 +30,8 @@ type Session struct {
 	snapshots []*Snapshot // that the session holds; the sweep lets old ones go
 	websocket atomic.Pointer[Websocket]
 	upgrade   *upgradeState
-	release   func() // gives the place at the remote host back
+	release   func()  // gives the connection back to the remote host's count; may be nil
+	places    []place // where the session counts against limits
 	legs      [2]leg
 	pumps     [2]pump
 	running   atomic.Int32 // pumps that have not ended

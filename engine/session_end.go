@@ -73,6 +73,8 @@ func (s *Session) replaced(l *leg) bool {
 
 // ended is called by each pump as the last thing it does.
 func (s *Session) ended(p *pump, err error) {
+	s.gateway.buffered.Add(-p.kept)
+	p.kept = 0
 	var violation *wire.Error
 	var crash *panicError
 	var write *writeError
@@ -180,9 +182,7 @@ func (s *Session) end() {
 	}
 	s.closed(cause)
 	s.legs[HostSide].finish(deadline)
-	if s.release != nil {
-		s.release()
-	}
+	s.freeHost()
 	s.legs[ClientSide].finish(deadline)
 	s.gateway.left(s)
 }
@@ -230,12 +230,12 @@ func (s *Session) closed(cause Cause) {
 func (s *Session) runClosePolicy(w *Websocket, cause Cause, r *Record) {
 	ctx, cancel := context.WithTimeout(context.Background(), closePolicyTime)
 	defer cancel()
-	m := &Message{Hook: OnClose, Session: s, ctx: ctx, clock: s.gateway.now, log: s.gateway.log.With("session", s.ID), closing: cause}
+	m := &Message{Hook: OnClose, Session: s, ctx: ctx, closing: cause}
 	m.run.following = s.gateway.journal.Following()
 	out := w.Closed.Top(m, w.snapshot.FaultHandler)
 	r.Policy, r.Trail = w.Closed.Name, m.Trail()
 	if out.Result != Passed {
-		m.log.Warn("close policy did not pass", "policy", w.Closed.Name, "reason", out.Reason)
+		m.Logger().Warn("close policy did not pass", "policy", w.Closed.Name, "reason", out.Reason)
 	}
 }
 

@@ -19,9 +19,10 @@ type Snapshot struct {
 	FaultHandler *Policy // the gateway's, or nil
 	ShowReason   bool    // refusals carry the reason
 	Console      Console
-	Journal      int // how many records the journal holds
-	Buffered     int64
+	Journal      int         // how many records the journal holds
+	Buffered     int64       // bytes that may wait in half-received messages, all sessions together; 0: no limit
 	Closers      []io.Closer // closed when the last session of the snapshot has ended
+	Origin       any         // the loader's own: what it keeps to build the next snapshot from
 
 	refs atomic.Int64
 }
@@ -39,7 +40,6 @@ type Port struct {
 	Disabled   bool
 	TLS        *tls.Config
 	Access     Access
-	Idle       time.Duration // idle timeout of sessions whose websocket sets none
 	Limits     PortLimits
 	Websockets []*Websocket
 	At         Position
@@ -94,7 +94,7 @@ type Websocket struct {
 	NeedSub      bool // 400 when there is no common subprotocol
 	ContentType  string
 	Limits       Limits
-	Idle         time.Duration // 0: the port's
+	Idle         time.Duration // 0: never
 	Expire       time.Duration // 0: never
 	Ping         Ping
 	OnFail       FrameFault // what a failed frame policy does

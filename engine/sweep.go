@@ -59,9 +59,21 @@ func (s *Session) look(now time.Time) {
 		s.Stop(Cause{By: "expiry", Code: wire.CloseGoingAway, Reason: "session expired"})
 	case w.Idle > 0 && now.Sub(s.sweep.active) >= w.Idle:
 		s.Stop(Cause{By: "idle timeout", Code: wire.CloseGoingAway, Reason: "idle for " + w.Idle.String()})
+	case w.Limits.MessageTime > 0 && s.halfwayFor(now) >= w.Limits.MessageTime:
+		s.Stop(Cause{By: "message time", Code: wire.ClosePolicyViolation, Reason: "a message took longer than " + w.Limits.MessageTime.String()})
 	case w.Ping.Every > 0:
 		s.ping(w.Ping, now)
 	}
+}
+
+// halfwayFor is how long the older of two half-received messages has taken.
+func (s *Session) halfwayFor(now time.Time) (longest time.Duration) {
+	for i := range s.pumps {
+		if since := s.pumps[i].halfway.Load(); since != 0 {
+			longest = max(longest, now.Sub(time.Unix(0, since)))
+		}
+	}
+	return longest
 }
 
 // ping sends the gateway's own keep-alive to both peers, and ends the session

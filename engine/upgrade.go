@@ -110,6 +110,8 @@ func (u *upgrading) run(q *Request) {
 		u.refuse(403, "origin not allowed")
 		return
 	}
+	// Before any filter adds a header: a client must not be able to have it removed on the way to the host.
+	q.Headers.DelNamedByConnection()
 	offer, ok := u.w.offer(q)
 	if !ok {
 		u.refuse(400, "none of the subprotocols is supported")
@@ -155,7 +157,7 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 	defer cancel()
 	u.m = &Message{
 		Hook: OnUpgrade, Session: u.s, Request: q, Answer: &Answer{}, Offer: offer, from: ClientSide,
-		ctx: ctx, clock: u.g.now, log: u.g.log.With("session", u.s.ID),
+		ctx: ctx,
 	}
 	u.m.run.following = true // upgrades are few: their trails are always whole
 	u.outcome = u.w.Upgrade.Top(u.m, u.snapshot.FaultHandler)
@@ -255,7 +257,7 @@ func (s *Session) newMessage(from Side) *Message {
 	if from == HostSide {
 		hook = OnServerFrame
 	}
-	return &Message{Hook: hook, Session: s, from: from, clock: s.gateway.now, log: s.gateway.log.With("session", s.ID)}
+	return &Message{Hook: hook, Session: s, from: from}
 }
 
 // NewMessage makes a message outside of any gateway, for tests of filters and

@@ -104,27 +104,30 @@ func (c *benchConn) loop(phase *atomic.Int32) error {
 	}
 }
 
-// take follows the bytes of one read and notes the replies that are complete in it.
+// take takes the bytes of one read and notes the replies that are complete in it, also before an error.
 func (c *benchConn) take(p []byte, phase *atomic.Int32) (replies int, err error) {
-	before := c.follow.Messages
-	for len(p) > 0 {
-		ev, n, err := c.follow.Next(p)
-		if err != nil {
-			return 0, fmt.Errorf("the server broke the protocol: %w", err)
-		}
-		if ev.Kind == wire.Control {
-			if err := c.controlled(&ev); err != nil {
-				return 0, err
-			}
-		}
-		p = p[n:]
-	}
-	replies = int(c.follow.Messages - before)
+	replies, err = c.followed(p)
 	if replies > c.load.window {
 		return 0, errors.New("more replies than messages: is this an echo?")
 	}
 	c.note(replies, phase.Load() == counting)
-	return replies, nil
+	return replies, err
+}
+
+// followed goes through bytes of the server and counts the messages that are complete in them.
+func (c *benchConn) followed(p []byte) (messages int, err error) {
+	before := c.follow.Messages
+	for len(p) > 0 && err == nil {
+		var ev wire.FollowEvent
+		var n int
+		if ev, n, err = c.follow.Next(p); err != nil {
+			err = fmt.Errorf("the server broke the protocol: %w", err)
+		} else if ev.Kind == wire.Control {
+			err = c.controlled(&ev)
+		}
+		p = p[n:]
+	}
+	return int(c.follow.Messages - before), err
 }
 
 // note takes the times of replies that arrived together; the messages that answer them leave now.

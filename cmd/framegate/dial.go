@@ -158,18 +158,22 @@ func readAnswer(in *bufio.Reader) (head []byte, err error) {
 
 // readHead reads a status line and headers up to the empty line, at most 64 KiB.
 func readHead(in *bufio.Reader) (head []byte, err error) {
-	for len(head) < 64<<10 {
-		line, err := in.ReadSlice('\n')
-		head = append(head, line...)
+	for begin := 0; len(head) < 64<<10; {
+		part, err := in.ReadSlice('\n')
+		head = append(head, part...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the answer to the upgrade: %w", noEOF(err))
 		}
-		if len(head) == len(line) && !bytes.HasPrefix(line, []byte("HTTP/1.")) {
-			return nil, fmt.Errorf("the answer is not HTTP/1: it begins with %s", quotedHead(line))
+		if begin == 0 && !bytes.HasPrefix(head, []byte("HTTP/1.")) {
+			return nil, fmt.Errorf("the answer is not HTTP/1: it begins with %s", quotedHead(head))
 		}
-		if len(bytes.TrimRight(line, "\r\n")) == 0 {
+		if len(bytes.TrimRight(head[begin:], "\r\n")) == 0 {
 			return head, nil
 		}
+		begin = len(head)
 	}
 	return nil, errors.New("the answer has more than 64 KiB of headers")
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+var echoModes = []string{"echo", "upper", "tick", "slow", "close-after", "refuse"}
+
 type echoCommand struct {
 	Listen string `default:"127.0.0.1:9001" placeholder:"HOST:PORT" help:"Where to listen; port 0 takes a free one (${default})."`
 	echoSettings
@@ -22,12 +24,12 @@ type echoCommand struct {
 
 // echoSettings say how a connection of the built-in back end behaves.
 type echoSettings struct {
-	Mode   string        `enum:"echo,upper,tick,slow,close-after,refuse" default:"echo" help:"What to do: ${enum} (${default})."`
+	Mode   string        `enum:"${echoModes}" default:"echo" help:"What to do: ${enum} (${default})."`
 	Every  time.Duration `default:"1s" help:"Time between two messages of mode tick (${default})."`
 	Delay  time.Duration `default:"1s" help:"Time before each answer of mode slow (${default})."`
 	After  int           `default:"1" placeholder:"N" help:"Answers before mode close-after closes (${default})."`
 	Code   uint16        `default:"1000" help:"Close code of mode close-after (${default})."`
-	Reason string        `help:"Close reason of mode close-after."`
+	Reason string        `placeholder:"TEXT" help:"Close reason of mode close-after."`
 	Status int           `default:"403" help:"HTTP status of mode refuse (${default})."`
 	Body   string        `placeholder:"TEXT" help:"Body of the answer of mode refuse."`
 	Hello  bool          `help:"Send the upgrade request as the first message, in JSON."`
@@ -35,12 +37,14 @@ type echoSettings struct {
 
 // defaultEchoSettings is what the command does without flags.
 func defaultEchoSettings() (s echoSettings, err error) {
-	err = kong.ApplyDefaults(&s)
+	err = kong.ApplyDefaults(&s, tagVars)
 	return s, err
 }
 
 func (echoCommand) Help() string {
 	return `
+The modes:
+
     echo          sends every message back
     upper         sends text back in upper case
     tick          sends "tick 1", "tick 2", … whatever it receives
@@ -76,8 +80,6 @@ func (s echoSettings) check() error {
 	}
 	return nil
 }
-
-var echoModes = []string{"echo", "upper", "tick", "slow", "close-after", "refuse"}
 
 // Run serves until the context ends.
 func (c *echoCommand) Run(ctx context.Context, std stdio) error {

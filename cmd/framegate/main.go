@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -18,6 +19,15 @@ import (
 
 // commands is the command line: one field per command, in the order of the help.
 type commands struct {
+	Dev        devCommand        `cmd:"" help:"Serve a gateway while writing it: watch, echo back end, full records."`
+	Run        runCommand        `cmd:"" help:"Serve a gateway."`
+	Check      checkCommand      `cmd:"" help:"Find what is wrong with a configuration."`
+	Init       initCommand       `cmd:"" help:"Make an empty gateway."`
+	Graph      graphCommand      `cmd:"" help:"Draw policies as Mermaid."`
+	Explain    explainCommand    `cmd:"" help:"Print the manual of a filter type."`
+	List       listCommand       `cmd:"" help:"List filters, attributes, policies or websockets."`
+	Schema     schemaCommand     `cmd:"" help:"Print the JSON Schema of the configuration."`
+	Hash       hashCommand       `cmd:"" help:"Hash a key or password for a store."`
 	Connect    connectCommand    `cmd:"" help:"Talk to a WebSocket from the terminal or a script."`
 	Echo       echoCommand       `cmd:"" help:"Serve a WebSocket back end to try things against."`
 	Bench      benchCommand      `cmd:"" help:"Measure throughput, latency, CPU and memory of an echoing WebSocket."`
@@ -44,6 +54,9 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 )
+
+// tagVars are what flag tags take from the code as ${name}, so that it stands in one place.
+var tagVars = kong.Vars{"echoModes": strings.Join(echoModes, ",")}
 
 // stdio is what a command reads and writes instead of the globals of package os, so that tests can stand in.
 type stdio struct {
@@ -86,6 +99,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 		return report(std, fmt.Errorf("%w (see framegate%s --help)", err, chosen(err)), exitUsage)
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(parser.Model)
 	if err := parsed.Run(std); err != nil {
 		return report(std, err, exitFailed)
 	}
@@ -97,6 +111,7 @@ func newParser(std stdio, exit func(int)) (*kong.Kong, error) {
 	return kong.New(&commands{},
 		kong.Name("framegate"),
 		kong.Description(about),
+		tagVars,
 		kong.Writers(std.out, std.err),
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),

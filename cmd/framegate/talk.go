@@ -33,6 +33,7 @@ type talk struct {
 	happen chan happening
 	over   chan struct{} // closed when run returns
 	closed bool          // our close frame was sent
+	code   uint16        // in it
 	late   bool          // the time of --for is over
 	failed error         // what could not be sent
 	pings  map[string]time.Time
@@ -141,7 +142,7 @@ func (t *talk) close(code uint16, reason string) {
 	if t.closed {
 		return
 	}
-	t.closed = true
+	t.closed, t.code = true, code
 	t.conn.SetReadDeadline(time.Now().Add(closeWait))
 	t.conn.WriteControl(websocket.CloseMessage, wire.AppendClose(nil, code, reason), time.Now().Add(closeWait))
 }
@@ -179,7 +180,7 @@ func (t *talk) ended(err error, left int) error {
 // closedWith prints a close. The server's own is a failure unless its code says that all is well.
 func (t *talk) closedWith(code uint16, reason string) error {
 	who := "the server"
-	if t.closed {
+	if t.closed && (code == t.code || code == wire.CloseNoStatus) { // else the two crossed
 		who = "us"
 	}
 	t.note("closed by %s: %s\n  %s", who, closeLine(code, reason), closeSentence(code))
@@ -217,13 +218,13 @@ func (t *talk) show(h happening) {
 	case gotBinary:
 		t.print(t.std.out, "< %s", binarySummary([]byte(h.text)))
 	case gotPing:
-		t.note("ping %q received and answered", h.text)
+		t.note("ping%s received and answered", quotedData(h.text))
 	case gotPong:
 		if sent, ok := t.pings[h.text]; ok {
 			delete(t.pings, h.text)
-			t.note("pong %q after %v", h.text, time.Since(sent).Round(time.Microsecond))
+			t.note("pong%s after %v", quotedData(h.text), time.Since(sent).Round(time.Microsecond))
 		} else {
-			t.note("pong %q, not asked for", h.text)
+			t.note("pong%s, not asked for", quotedData(h.text))
 		}
 	case sentPing:
 		t.pings[h.text] = h.at
@@ -236,6 +237,14 @@ func (t *talk) show(h happening) {
 	case noted:
 		t.note("%s", h.text)
 	}
+}
+
+// quotedData shows the data of a ping or pong, if there is any.
+func quotedData(data string) string {
+	if data == "" {
+		return ""
+	}
+	return fmt.Sprintf(" %q", data)
 }
 
 // note prints what is not a message.
