@@ -28,6 +28,7 @@ type Gateway struct {
 	listeners map[string]*listener
 	stop      chan struct{}
 	sweeping  sync.WaitGroup
+	sweepMu   sync.Mutex     // held by Sweep
 	live      sync.WaitGroup // sessions and connections that are being served
 	draining  atomic.Bool
 	buffered  atomic.Int64              // bytes in half-received messages

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -18,6 +19,9 @@ import (
 type receiver struct {
 	inq   bool
 	large bool // long messages pass: read into large buffers
+
+	wakes   atomic.Uint32 // how often there was something to read
+	checked uint32        // the wake after which the sweep looked; see broken
 }
 
 // call is the arguments of one recvmsg. They lie in the buffer that is read
@@ -54,6 +58,7 @@ func (p *pump) attach() {
 
 // readable reads and consumes until nothing is left. It returns true to end.
 func (p *pump) readable(fd uintptr) bool {
+	p.recv.wakes.Add(1)
 	for {
 		if p.s.halted.Load() {
 			p.err = errStopped
@@ -66,6 +71,11 @@ func (p *pump) readable(fd uintptr) bool {
 			err = p.consume(b.b, n, left == 0)
 		}
 		giveBuffer(b)
+		if n == 0 { // what was put together while more seemed to come
+			if flushed := p.flush(); flushed != nil {
+				err = flushed
+			}
+		}
 		switch {
 		case errors.Is(err, syscall.EAGAIN):
 			return false
@@ -76,6 +86,27 @@ func (p *pump) readable(fd uintptr) bool {
 			return false
 		}
 	}
+}
+
+// broken tells the sweep of a reset that the pump cannot see. One that arrives
+// in the same event as the data before it is not announced again, and TCP_INQ
+// speaks of FINs only: a pump that has read all would wait for ever. One look
+// after every wake is enough, as a later reset is an event of its own.
+func (p *pump) broken() error {
+	wakes := p.recv.wakes.Load()
+	if p.raw == nil || wakes == p.recv.checked {
+		return nil
+	}
+	p.recv.checked = wakes
+	var err error
+	p.raw.Control(func(fd uintptr) {
+		var b [1]byte
+		_, _, err = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
+		return nil
+	}
+	return err
 }
 
 // read reads once. left is how much more is there, at least 1 when that is not

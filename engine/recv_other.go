@@ -10,3 +10,6 @@ type call struct{}
 
 // attach leaves the pump to read with a buffer of its own.
 func (p *pump) attach() {}
+
+// broken: an ordinary read sees every reset.
+func (p *pump) broken() error { return nil }
