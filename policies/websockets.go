@@ -40,7 +40,7 @@ func (c *compiler) hook(ref reference, hook engine.Hook) *engine.Policy {
 		return nil
 	}
 	p, ok := c.policies[ref.Name]
-	if !ok {
+	if !ok && (len(c.policies) > 0 || !c.broken()) {
 		c.errorf(ref.place, didYouMean(ref.Name, names(c.config.Policies), "policies"), "%s: there is no policy %q", hook, ref.Name)
 	}
 	return p
