@@ -6,7 +6,9 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[compareAttribute](Kind{Type: "compare-attribute", Aliases: []string{"CompareAttributeFilter"}, Hooks: engine.OnAny}) }
+func init() {
+	register[compareAttribute](Kind{Type: "compare-attribute", Aliases: []string{"CompareAttributeFilter"}, Hooks: engine.OnAny})
+}
 
 // Passes when its rules hold: all of them, or any. As in Axway's Compare
 // Attribute filter, with numbers besides.

@@ -248,7 +248,7 @@ func TestTraceWritesToTheTrailAndHidesSecrets(t *testing.T) {
 	})
 	m := upgrade("/chat", "Authorization: Basic c2VjcmV0", "X-Api-Key: s3cret", "Cookie: s=s3cret", "X-Visible: here")
 	for name, v := range map[string]engine.Value{
-		"login":        engine.TreeValue(map[string]any{"name": "ann", "password": "s3cret", "deep": map[string]any{"apiKey": "s3cret"}}),
+		"login":        engine.TreeValue(map[string]any{"name": "ann", "password": "s3cret", "deep": []any{map[string]any{"apiKey": "s3cret"}}}),
 		"client.token": engine.StringValue("s3cret"),
 	} {
 		if err := m.Set(engine.AttrOf(name), v); err != nil {
@@ -257,7 +257,7 @@ func TestTraceWritesToTheTrailAndHidesSecrets(t *testing.T) {
 	}
 	runs("trace", f).Top(m, nil)
 	log := strings.Join(m.Trail()[0].Log, "\n")
-	for _, want := range []string{"WARN upgrade to /chat", "X-Visible: here", "http.header.Authorization = [hidden]", `"name":"ann"`, "client.token = [hidden]", "nothing is not set"} {
+	for _, want := range []string{"WARN upgrade to /chat", "X-Visible: here", "http.header.Authorization = [redacted]", `"name":"ann"`, "client.token = [redacted]", "nothing is not set"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("%q is missing in:\n%s", want, log)
 		}

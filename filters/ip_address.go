@@ -6,7 +6,9 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[ipAddress](Kind{Type: "ip-address", Aliases: []string{"IpFilter"}, Hooks: engine.OnAny}) }
+func init() {
+	register[ipAddress](Kind{Type: "ip-address", Aliases: []string{"IpFilter"}, Hooks: engine.OnAny})
+}
 
 // Passes when the client's address is on the allow list and not on the deny
 // list. Only one of the lists is needed: without an allow list everybody who is

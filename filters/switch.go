@@ -6,7 +6,9 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[switchFilter](Kind{Type: "switch", Aliases: []string{"SwitchFilter"}, Hooks: engine.OnAny}) }
+func init() {
+	register[switchFilter](Kind{Type: "switch", Aliases: []string{"SwitchFilter"}, Hooks: engine.OnAny})
+}
 
 // Runs the policy of the first case that a value meets, and ends as that policy
 // does. As in Axway's Switch on Attribute Value filter; there, cases do not mind

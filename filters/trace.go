@@ -7,14 +7,16 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[trace](Kind{Type: "trace", Aliases: []string{"TraceFilter"}, Hooks: engine.OnAny}) }
+func init() {
+	register[trace](Kind{Type: "trace", Aliases: []string{"TraceFilter"}, Hooks: engine.OnAny})
+}
 
 // Writes a line to the trail of this run, for the console, tail and policy tests
 // to show; it goes to no log file. Always passes. As in Axway's Trace filter, but
 // only the attributes you name are written, not all of them.
 //
 // Attributes and headers that carry secrets (Authorization, Cookie, X-API-Key,
-// and what is named password, secret, token…) are written as [hidden]. What you put
+// and what is named password, secret, token…) are written as [redacted]. What you put
 // into text yourself is written as it is.
 //
 //	filters:
