@@ -100,3 +100,21 @@ func wellSaid(t *testing.T, p engine.Problem) {
 		t.Errorf("%v: the caret ends %d columns behind the line", p, p.Col+p.Width-1-len([]rune(p.Source)))
 	}
 }
+
+// Every directory in testdata/warned is a gateway that runs and deserves one warning.
+func TestWarnings(t *testing.T) {
+	dirs, err := filepath.Glob("testdata/warned/*")
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("%d gateways, %v", len(dirs), err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			snapshot, problems := check(t, dir)
+			golden(t, filepath.Join(dir, "problems.golden"), text(problems))
+			if snapshot == nil || len(problems) != 1 || !problems[0].Warning {
+				t.Fatalf("want a snapshot and one warning, got %v and %d problems", snapshot != nil, len(problems))
+			}
+			wellSaid(t, problems[0])
+		})
+	}
+}
