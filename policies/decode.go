@@ -123,7 +123,7 @@ func (d *decoder) unknownKey(key *yaml.Node, what string, names []string) {
 		d.errorf(d.source.at(key), hint, "unknown key %q in %s", key.Value, what)
 		return
 	}
-	d.errorf(d.source.at(key), didYouMean(key.Value, names, "keys of "+article(what)), "unknown key %q in %s", key.Value, what)
+	d.errorf(d.source.at(key), d.didYouMean(key.Value, names, "keys of "+article(what)), "unknown key %q in %s", key.Value, what)
 }
 
 // field fills one field, or gives it its default.

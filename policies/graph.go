@@ -85,7 +85,7 @@ func (g *grapher) target(arrow reference, what string) int {
 	if what != "fault" {
 		names = append(names, "pass", "fail")
 	}
-	g.errorf(arrow.place, didYouMean(arrow.Name, names, "filters of this policy"), "%q leads to %q, which is no filter of policy %q", what, arrow.Name, g.policy.name)
+	g.errorf(arrow.place, g.didYouMean(arrow.Name, names, "filters of this policy"), "%q leads to %q, which is no filter of policy %q", what, arrow.Name, g.policy.name)
 	return engine.EndFail
 }
 

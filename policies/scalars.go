@@ -246,7 +246,7 @@ func (d *decoder) bounds(n *yaml.Node, v reflect.Value, f filters.Field) {
 		return
 	}
 	if v.Kind() == reflect.String && len(f.OneOf) > 0 && !slices.Contains(f.OneOf, v.String()) {
-		d.errorf(d.source.at(n), didYouMean(v.String(), f.OneOf, "allowed"), "%q must be one of %s, not %s", f.Name, strings.Join(f.OneOf, ", "), d.show(n))
+		d.errorf(d.source.at(n), d.didYouMean(v.String(), f.OneOf, "allowed"), "%q must be one of %s, not %s", f.Name, strings.Join(f.OneOf, ", "), d.show(n))
 		return
 	}
 	if bound, ok := limit(v.Type(), f.Min); ok && number(v) < number(bound) {

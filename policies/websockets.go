@@ -41,7 +41,7 @@ func (c *compiler) hook(ref reference, hook engine.Hook) *engine.Policy {
 	}
 	p, ok := c.policies[ref.Name]
 	if !ok && (len(c.policies) > 0 || !c.broken()) {
-		c.errorf(ref.place, didYouMean(ref.Name, names(c.config.Policies), "policies"), "%s: there is no policy %q", hook, ref.Name)
+		c.errorf(ref.place, c.didYouMean(ref.Name, names(c.config.Policies), "policies"), "%s: there is no policy %q", hook, ref.Name)
 	}
 	return p
 }
