@@ -164,16 +164,16 @@ func (r *run) has(name string) bool {
 // warn says where the attribute is to be had, or which one was meant.
 func (r *run) warn(s *Step, read read) {
 	hooks := engine.AttributeHooks(read.name)
-	inContext := r.upgrade != nil && r.upgrade.has(read.name)
 	inner, ofContext := strings.CutPrefix(read.name, "websock.context.")
+	inContext := !ofContext && r.upgrade != nil && r.upgrade.has(read.name)
 	hint := ""
 	switch {
 	case inContext:
 		hint = fmt.Sprintf("what the upgrade had is in its context: ${websock.context.%s}", read.name)
-	case hooks != 0:
-		hint = "it is set in " + hooks.String()
 	case ofContext:
 		hint = r.upgrade.suggest(inner, "websock.context.")
+	case hooks != 0:
+		hint = "it is set in " + hooks.String()
 	default:
 		hint = r.suggest(read.name, "")
 	}

@@ -84,7 +84,7 @@ func (c *compiler) faultHandler() *engine.Policy {
 		return nil
 	}
 	p, ok := c.policies[ref.Name]
-	if !ok {
+	if !ok && (len(c.policies) > 0 || !c.broken()) {
 		c.errorf(ref.place, didYouMean(ref.Name, names(c.config.Policies), "policies"), "faultHandler: there is no policy %q", ref.Name)
 	}
 	return p

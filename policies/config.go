@@ -82,7 +82,8 @@ type GatewayLimits struct {
 	Buffered engine.Size `yaml:"buffered" default:"1GiB" min:"1MiB"`
 }
 
-// Scripts bounds what scripts may do. Over a bound the call aborts.
+// Scripts bounds what scripts may do. Over a bound the call aborts. A change
+// takes effect when the gateway is started anew.
 type Scripts struct {
 	// Timeout is how long one call may run.
 	Timeout time.Duration `yaml:"timeout" default:"50ms" min:"1ms" max:"60s"`
@@ -91,7 +92,13 @@ type Scripts struct {
 	// CallDepth is how deep calls may nest.
 	CallDepth int `yaml:"callDepth" default:"200" min:"10" max:"2000"`
 	// StringSize bounds a string or buffer.
-	StringSize engine.Size `yaml:"stringSize" default:"16MiB" min:"64KiB"`
+	StringSize engine.Size `yaml:"stringSize" default:"16MiB" min:"64KiB" max:"256MiB"`
+	// ArrayLength bounds an array that is given to a function of the language itself.
+	ArrayLength int `yaml:"arrayLength" default:"1000000" min:"1000"`
+	// SendsPerCall is how many messages one call may send.
+	SendsPerCall int `yaml:"sendsPerCall" default:"100" min:"1" max:"100"`
+	// ErrorsPerMinute is after how many aborts within a minute a script is not run until the minute is over.
+	ErrorsPerMinute int `yaml:"errorsPerMinute" default:"60" min:"1"`
 }
 
 // Port is a listener: addresses, access, limits and what is attached to it.

@@ -40,8 +40,8 @@ func (c *compiler) hook(ref reference, hook engine.Hook) *engine.Policy {
 		return nil
 	}
 	p, ok := c.policies[ref.Name]
-	if !ok {
-		c.errorf(ref.place, didYouMean(ref.Name, names(c.config.Policies), "policies"), "%s: there is no policy %q", hook, ref.Name)
+	if !ok && (len(c.policies) > 0 || !c.broken()) {
+		c.errorf(ref.place, c.didYouMean(ref.Name, names(c.config.Policies), "policies"), "%s: there is no policy %q", hook, ref.Name)
 	}
 	return p
 }
