@@ -85,12 +85,18 @@ func TestHTTPBasic(t *testing.T) {
 		"a control character":    {basicLine("ann", "pass:word\x00")},
 		"not UTF-8":              {basicLine("j\xfcrgen", "gr\xfc\xdfe")},
 		"huge":                   {basicLine("ann", strings.Repeat("x", 5000))},
-		"only the scheme":        {"Authorization: Basic"},
+		"a long password":        {basicLine("", strings.Repeat("x", maxPassword+1))},
+		// Unknown names are checked against the costliest hash, which is bob's.
+		"unknown, with the password that is checked": {basicLine("eve", "bob's")},
+		"only the scheme": {"Authorization: Basic"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := upgrade("/", lines...)
 			fails(t, f, m, 401)
 			_, headers, reason := m.Refusal()
+			if strings.HasPrefix(name, "a long") && reason != errBadBasic.Error() {
+				t.Errorf("the reason is %q", reason)
+			}
 			if got := headers.Get("WWW-Authenticate"); got != `Basic realm="the \"chat\"", charset="UTF-8"` {
 				t.Errorf("the challenge is %s", got)
 			}
