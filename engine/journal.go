@@ -98,7 +98,7 @@ func (j *Journal) read(after uint64, max int) (records []Record, lost uint64) {
 }
 
 // batch is how many records a follower copies under the lock at once.
-const batch = 256
+const batch = 64
 
 // Follow gives every record after the sequence number, waiting for new ones
 // until ctx ends; the second value is how many were lost just before this one.

@@ -133,7 +133,7 @@ func Docs() ([]*Doc, error) {
 
 func (k *Kind) doc(comments Comments) *Doc {
 	t := reflect.TypeOf(k.New()).Elem()
-	text, example := splitExample(comments[t.Name()])
+	text, example := SplitExample(renamed(comments[t.Name()], t.Name(), k.Type))
 	d := &Doc{
 		Type: k.Type, Aliases: k.Aliases, Text: text, Example: example, Summary: firstSentence(text),
 		Hooks: k.Hooks.Names(), Ends: k.Ends, Reads: k.Reads, Writes: k.Writes,
@@ -150,7 +150,7 @@ func FieldDocs(t reflect.Type, comments Comments) []FieldDoc {
 	for _, f := range Fields(t) {
 		d := FieldDoc{
 			Name: f.Name, Type: TypeWord(f.Type), Default: f.Default, Required: f.Required,
-			OneOf: f.OneOf, Min: f.Min, Max: f.Max, Text: comments[f.Owner.Name()+"."+f.Go],
+			OneOf: f.OneOf, Min: f.Min, Max: f.Max, Text: FieldText(f, comments),
 		}
 		if inner := innerStruct(f.Type); inner != nil && inner.PkgPath() == t.PkgPath() && inner != t {
 			d.Fields = FieldDocs(inner, comments)
@@ -158,6 +158,19 @@ func FieldDocs(t reflect.Type, comments Comments) []FieldDoc {
 		docs = append(docs, d)
 	}
 	return docs
+}
+
+// FieldText is the comment of a field.
+func FieldText(f Field, comments Comments) string {
+	return renamed(comments[f.Owner.Name()+"."+f.Go], f.Go, f.Name)
+}
+
+// renamed calls a thing by its name in YAML where its comment begins with the name in Go.
+func renamed(comment, name, authors string) string {
+	if rest, ok := strings.CutPrefix(comment, name+" "); ok {
+		return authors + " " + rest
+	}
+	return comment
 }
 
 // innerStruct is the struct whose fields an author writes inside a field.
@@ -175,8 +188,8 @@ func innerStruct(t reflect.Type) reflect.Type {
 	return nil
 }
 
-// splitExample takes the indented block out of a comment.
-func splitExample(comment string) (text, example string) {
+// SplitExample takes the indented block out of a comment: the example, as YAML.
+func SplitExample(comment string) (text, example string) {
 	var prose, block []string
 	for _, line := range strings.Split(comment, "\n") {
 		if strings.HasPrefix(line, "\t") || strings.HasPrefix(line, "  ") {

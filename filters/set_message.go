@@ -48,6 +48,14 @@ func (f *setMessage) Prepare(env *Env) error {
 	return checkStatus(f.Status)
 }
 
+// Generates tells that the filter answers the request where it has a status.
+func (f *setMessage) Generates() []string {
+	if f.Status == 0 {
+		return nil
+	}
+	return []string{"http.response.status"}
+}
+
 // checkStatus is the problem with the status of an answer; 0 is none given.
 func checkStatus(status int) error {
 	if status != 0 && (status < 200 || status > 599) {

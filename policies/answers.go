@@ -1,6 +1,8 @@
 package policies
 
 import (
+	"slices"
+
 	"framegate/engine"
 )
 
@@ -52,7 +54,7 @@ func (c *compiler) silent(name string, within []string) *Step {
 // answersOnSuccess tells whether the filter, when it passes, has connected or
 // answered: those that end a policy, and calls of policies that do.
 func (c *compiler) answersOnSuccess(s *Step, within []string) bool {
-	if s.kind == nil || s.kind.Ends {
+	if s.kind == nil || s.kind.Ends || slices.Contains(writes(s), "http.response.status") {
 		return true
 	}
 	called := calledBy(s)

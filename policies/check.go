@@ -30,6 +30,9 @@ func hooksOf(w *Websocket) []struct {
 // spreadHooks finds out in which hooks every policy runs: those that name it,
 // and those of the policies that call it.
 func (c *compiler) spreadHooks() {
+	for _, f := range c.facts {
+		f.hooks = 0
+	}
 	for name, p := range c.config.Policies {
 		for _, s := range p.Filters {
 			for _, called := range calledBy(s) {
@@ -104,6 +107,7 @@ func walkFields(v reflect.Value, name string, visit func(name string, v reflect.
 
 // check finds what only the whole configuration shows.
 func (c *compiler) check() {
+	c.spreadHooks() // once more: while they were prepared, filters have named more policies
 	c.checkRecursion()
 	for _, name := range names(c.config.Policies) {
 		c.checkHooks(name)

@@ -9,7 +9,11 @@ import (
 func (c *compiler) loadHosts() {
 	var defs []remotehosts.Definition
 	for _, name := range names(c.config.RemoteHosts) {
-		defs = append(defs, *c.config.RemoteHosts[name])
+		def := *c.config.RemoteHosts[name]
+		if def.Dev == "echo" {
+			def.StandIn = c.options.StandIn
+		}
+		defs = append(defs, def)
 	}
 	var old *remotehosts.Set
 	if c.old != nil {

@@ -22,6 +22,7 @@ type Options struct {
 	Log      *slog.Logger
 	Env      func(name string) (string, bool) // environment variables; nil: those of the process
 	Payloads int                              // how many bytes of payloads the traffic log keeps where the author does not say
+	StandIn  string                           // host:port that is dialled in place of remote hosts marked `dev: echo`; empty: themselves
 	Trails   int                              // of one message in how many it keeps the whole trail where the author does not say
 }
 

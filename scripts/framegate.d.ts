@@ -1,0 +1,1 @@
+// Types of what a framegate script may touch.

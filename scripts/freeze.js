@@ -1,0 +1,54 @@
+// A frozen copy of a script can be used for one session after another: what a call changes in it throws. Properties of
+// Object.prototype and of the errors stay assignable on objects that inherit them, as they are without freezing.
+(function (...roots) {
+  const { freeze, getOwnPropertyDescriptors, getPrototypeOf, defineProperty, isFrozen } = Object;
+  const { ownKeys } = Reflect;
+  const seen = new Set();
+
+  function open(proto) {
+    const descriptors = getOwnPropertyDescriptors(proto);
+    for (const key of ownKeys(descriptors)) {
+      const { value, writable, configurable } = descriptors[key];
+      if (!writable || !configurable) continue;
+      visit(value);
+      const get = () => value;
+      const set = function (v) {
+        if (this === proto) throw new TypeError("the copy of the script is frozen");
+        defineProperty(this, key, { value: v, writable: true, enumerable: true, configurable: true });
+      };
+      defineProperty(proto, key, { get: freeze(get), set: freeze(set), configurable: false });
+    }
+  }
+
+  function visit(value) {
+    if ((typeof value !== "object" || value === null) && typeof value !== "function") return;
+    if (seen.has(value)) return;
+    seen.add(value);
+    visit(getPrototypeOf(value));
+    const descriptors = getOwnPropertyDescriptors(value);
+    for (const key of ownKeys(descriptors)) {
+      const d = descriptors[key];
+      visit(d.value);
+      visit(d.get);
+      visit(d.set);
+    }
+    freeze(value);
+  }
+
+  const names = ["Object", "Error", "TypeError", "RangeError", "SyntaxError", "ReferenceError", "EvalError", "URIError", "AggregateError"];
+  const protos = names.filter((name) => globalThis[name]).map((name) => globalThis[name].prototype);
+  seen.add(globalThis);
+  protos.forEach((proto) => seen.add(proto));
+  protos.forEach(open);
+  protos.forEach((proto) => freeze(proto));
+  const globals = getOwnPropertyDescriptors(globalThis);
+  for (const key of ownKeys(globals)) {
+    if (key !== "globalThis") visit(globals[key].value);
+  }
+  for (const hidden of [function* () {}, async function () {}, [][Symbol.iterator](), new Map().entries(), new Set().values(), ""[Symbol.iterator](), /x/[Symbol.matchAll]("")]) {
+    visit(getPrototypeOf(hidden));
+  }
+  visit((function* () {})().constructor);
+  roots.forEach(visit);
+  freeze(globalThis);
+});

@@ -1,0 +1,396 @@
+package scripts
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/dop251/goja"
+)
+
+// The JSON of scripts is our own: the JavaScript engine's parser dies of 2.4 MB of "[" and looks at no interrupt, and
+// what clients send must not end the gateway. The parser (RFC 8259, ECMA-262 §25.5.1) takes at most 512 levels and
+// 100,000 values; past that the call is over.
+
+// jsonObject is JSON.
+func (c *machine) jsonObject() goja.Value {
+	return c.namespace(map[string]any{"parse": c.jsonParse, "stringify": c.jsonStringify})
+}
+
+// jsonParse is JSON.parse(text, reviver).
+func (c *machine) jsonParse(call goja.FunctionCall) goja.Value {
+	s := c.text(call.Argument(0))
+	if s == nil {
+		s, _ = call.Argument(0).ToString().(goja.String)
+	}
+	p := jsonParser{c: c, text: s.String()}
+	v := p.document()
+	if reviver, ok := goja.AssertFunction(call.Argument(1)); ok {
+		holder := c.rt.NewObject()
+		c.own(holder, "", v)
+		return c.revive(holder, "", v, reviver, 0)
+	}
+	return v
+}
+
+type jsonParser struct {
+	c      *machine
+	text   string
+	at     int
+	values int
+}
+
+// fail throws a SyntaxError that says where.
+func (p *jsonParser) fail() {
+	what := "Unexpected end of JSON input"
+	if p.at < len(p.text) {
+		r, _ := utf8.DecodeRuneInString(p.text[p.at:])
+		what = fmt.Sprintf("Unexpected token %q in JSON at position %d", string(r), utf16Length(p.text[:p.at]))
+	}
+	object, err := p.c.rt.New(p.c.rt.Get("SyntaxError"), p.c.rt.ToValue(what))
+	p.c.must(err)
+	panic(object)
+}
+
+func utf16Length(s string) (n int) {
+	for _, r := range s {
+		if n++; r > 0xFFFF {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *jsonParser) document() goja.Value {
+	v := p.value(0)
+	if p.space(); p.at < len(p.text) {
+		p.fail()
+	}
+	return v
+}
+
+func (p *jsonParser) space() {
+	for p.at < len(p.text) {
+		switch p.text[p.at] {
+		case ' ', '\t', '\n', '\r':
+			p.at++
+		default:
+			return
+		}
+	}
+}
+
+// next is the next byte that is no space, 0 at the end.
+func (p *jsonParser) next() byte {
+	p.space()
+	if p.at == len(p.text) {
+		return 0
+	}
+	return p.text[p.at]
+}
+
+func (p *jsonParser) value(depth int) goja.Value {
+	if p.values++; p.values&63 == 0 {
+		p.c.yield()
+		if p.values > maxJSONValues {
+			p.c.exceed("JSON with more than %d values", maxJSONValues)
+		}
+	}
+	switch b := p.next(); {
+	case b == '"':
+		return p.string()
+	case b == '{':
+		return p.object(depth + 1)
+	case b == '[':
+		return p.array(depth + 1)
+	case b == '-' || b >= '0' && b <= '9':
+		return p.number()
+	case b == 't':
+		return p.word("true", yes)
+	case b == 'f':
+		return p.word("false", no)
+	case b == 'n':
+		return p.word("null", goja.Null())
+	}
+	p.fail()
+	return nil
+}
+
+func (p *jsonParser) word(word string, v goja.Value) goja.Value {
+	for i := range len(word) {
+		if p.at == len(p.text) || p.text[p.at] != word[i] {
+			p.fail()
+		}
+		p.at++
+	}
+	return v
+}
+
+func (p *jsonParser) deep(depth int) {
+	if depth > maxJSONDepth {
+		p.c.exceed("JSON nested more than %d deep", maxJSONDepth)
+	}
+}
+
+func (p *jsonParser) object(depth int) goja.Value {
+	p.deep(depth)
+	object := p.c.rt.NewObject()
+	p.at++
+	if p.next() == '}' {
+		p.at++
+		return object
+	}
+	for {
+		if p.next() != '"' {
+			p.fail()
+		}
+		key := p.key()
+		if p.next() != ':' {
+			p.fail()
+		}
+		p.at++
+		v := p.value(depth)
+		if err := object.DefineDataProperty(key, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
+			panic(err)
+		}
+		switch p.next() {
+		case ',':
+			p.at++
+		case '}':
+			p.at++
+			return object
+		default:
+			p.fail()
+		}
+	}
+}
+
+func (p *jsonParser) array(depth int) goja.Value {
+	p.deep(depth)
+	p.at++
+	if p.next() == ']' {
+		p.at++
+		return p.c.rt.NewArray()
+	}
+	items := make([]any, 0, 4)
+	for {
+		items = append(items, p.value(depth))
+		switch p.next() {
+		case ',':
+			p.at++
+		case ']':
+			p.at++
+			return p.c.rt.NewArray(items...)
+		default:
+			p.fail()
+		}
+	}
+}
+
+func (p *jsonParser) number() goja.Value {
+	start := p.at
+	if p.text[p.at] == '-' {
+		p.at++
+	}
+	digits := p.digits()
+	if digits == 0 || digits > 1 && p.text[p.at-digits] == '0' {
+		p.at -= max(0, digits-1)
+		p.fail()
+	}
+	whole := true
+	if p.at < len(p.text) && p.text[p.at] == '.' {
+		p.at++
+		whole = false
+		if p.digits() == 0 {
+			p.fail()
+		}
+	}
+	if p.at < len(p.text) && (p.text[p.at] == 'e' || p.text[p.at] == 'E') {
+		p.at++
+		whole = false
+		if p.at < len(p.text) && (p.text[p.at] == '+' || p.text[p.at] == '-') {
+			p.at++
+		}
+		if p.digits() == 0 {
+			p.fail()
+		}
+	}
+	text := p.text[start:p.at]
+	if whole && len(text) < 16 && text != "-0" {
+		n, _ := strconv.ParseInt(text, 10, 64)
+		return p.c.rt.ToValue(n)
+	}
+	f, _ := strconv.ParseFloat(text, 64) // out of range is an infinity, as in the language
+	return p.c.rt.ToValue(f)
+}
+
+func (p *jsonParser) digits() (n int) {
+	for p.at < len(p.text) && p.text[p.at] >= '0' && p.text[p.at] <= '9' {
+		p.at++
+		n++
+	}
+	return n
+}
+
+// plain reads a string without escapes and leaves the parser behind it; ok is false when there are some.
+func (p *jsonParser) plain() (s string, ok bool) {
+	for i := p.at + 1; i < len(p.text); i++ {
+		switch b := p.text[i]; {
+		case b == '"':
+			s = p.text[p.at+1 : i]
+			p.at = i + 1
+			return s, true
+		case b == '\\':
+			return "", false
+		case b < ' ':
+			p.at = i
+			p.fail()
+		}
+	}
+	p.at = len(p.text)
+	p.fail()
+	return "", false
+}
+
+func (p *jsonParser) string() goja.Value {
+	if s, ok := p.plain(); ok {
+		return p.c.rt.ToValue(s)
+	}
+	s, units := p.escaped()
+	if units != nil {
+		return goja.StringFromUTF16(units)
+	}
+	return p.c.rt.ToValue(s)
+}
+
+func (p *jsonParser) key() string {
+	if s, ok := p.plain(); ok {
+		return s
+	}
+	s, units := p.escaped()
+	if units != nil {
+		return string(utf16.Decode(units))
+	}
+	return s
+}
+
+// escaped reads a string with escapes: as text, or as UTF-16 when half a surrogate pair stands in it.
+func (p *jsonParser) escaped() (string, []uint16) {
+	var out []byte
+	lone := false
+	var units []uint16
+	for i := p.at + 1; i < len(p.text); {
+		b := p.text[i]
+		switch {
+		case b == '"':
+			p.at = i + 1
+			if !lone {
+				return string(out), nil
+			}
+			return "", append(units, utf16.Encode([]rune(string(out)))...)
+		case b < ' ':
+			p.at = i
+			p.fail()
+		case b != '\\':
+			out = append(out, b)
+			i++
+			continue
+		}
+		r, size := p.escape(i)
+		i += size
+		if r < 0xD800 || r > 0xDFFF {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		lone = true
+		units = append(append(units, utf16.Encode([]rune(string(out)))...), uint16(r))
+		out = out[:0]
+	}
+	p.at = len(p.text)
+	p.fail()
+	return "", nil
+}
+
+// escape reads the escape at i; a pair of surrogates is one.
+func (p *jsonParser) escape(i int) (rune, int) {
+	if i+1 == len(p.text) {
+		p.at = len(p.text)
+		p.fail()
+	}
+	switch p.text[i+1] {
+	case '"', '\\', '/':
+		return rune(p.text[i+1]), 2
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+		r := p.hex(i + 2)
+		if utf16.IsSurrogate(r) && i+7 < len(p.text) && p.text[i+6] == '\\' && p.text[i+7] == 'u' {
+			if pair := utf16.DecodeRune(r, p.hex(i+8)); pair != utf8.RuneError {
+				return pair, 12
+			}
+		}
+		return r, 6
+	}
+	p.at = i + 1
+	p.fail()
+	return 0, 0
+}
+
+func (p *jsonParser) hex(i int) (r rune) {
+	for n := range 4 {
+		if i+n >= len(p.text) {
+			p.at = len(p.text)
+			p.fail()
+		}
+		b := p.text[i+n]
+		switch {
+		case b >= '0' && b <= '9':
+			r = r<<4 | rune(b-'0')
+		case b|0x20 >= 'a' && b|0x20 <= 'f':
+			r = r<<4 | rune(b|0x20-'a'+10)
+		default:
+			p.at = i + n
+			p.fail()
+		}
+	}
+	return r
+}
+
+// revive is InternalizeJSONProperty (ECMA-262 §25.5.1.1).
+func (c *machine) revive(holder *goja.Object, key string, v goja.Value, reviver goja.Callable, depth int) goja.Value {
+	if depth > 2*maxJSONDepth {
+		c.exceed("values nested more than %d deep", 2*maxJSONDepth)
+	}
+	c.yield()
+	if object, ok := v.(*goja.Object); ok {
+		keys := object.Keys()
+		if isArray(object) {
+			keys = keys[:0]
+			for i := range c.elements(object) {
+				keys = append(keys, strconv.FormatInt(i, 10))
+			}
+		}
+		for _, name := range keys {
+			element := object.Get(name)
+			if element == nil {
+				element = undefined
+			}
+			made := c.revive(object, name, element, reviver, depth+1)
+			if goja.IsUndefined(made) {
+				c.must(object.Delete(name))
+			} else {
+				c.own(object, name, made)
+			}
+		}
+	}
+	return rethrow(reviver(holder, c.rt.ToValue(key), v))
+}

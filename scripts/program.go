@@ -1,0 +1,120 @@
+package scripts
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"framegate/engine"
+)
+
+// Program is a compiled script: an [engine.Filter] that all sessions share. Each session runs its own copy of the
+// script in each direction, except when the script is proven, or said by its author, to keep nothing.
+type Program struct {
+	code    *code
+	library *Library
+	store   func(name string) (*engine.Store, error)
+	call    func(name string) (*engine.Policy, error)
+	limit   time.Duration
+	breaker breaker
+}
+
+// Run calls the script's function with the message. True is success, false is failure; everything else that it may
+// return or throw is an error, which names the script and, where there is one, the author's file, line and column.
+func (p *Program) Run(m *engine.Message) (bool, error) {
+	if p.breaker.open.Load() && p.breaker.refuses(p.library.now()) {
+		return false, &Error{Position: engine.Position{File: p.code.name}, What: "stopped for this minute: too many errors", Err: ErrTooManyErrors}
+	}
+	c, err := p.take(m)
+	if err != nil {
+		return false, p.failed(err)
+	}
+	pass, err := c.run(p, m)
+	p.give(m, c)
+	if err != nil {
+		return false, p.failed(err)
+	}
+	return pass, nil
+}
+
+// take gives the copy to run: the session's own, or one of the pool's.
+func (p *Program) take(m *engine.Message) (*machine, error) {
+	if p.code.pooled() {
+		if c := p.code.pool.take(); c != nil {
+			return c, nil
+		}
+		return p.load()
+	}
+	if c, ok := m.Local(p.code).(*machine); ok && !c.broken {
+		return c, nil
+	}
+	c, err := p.load()
+	if err == nil {
+		m.SetLocal(p.code, c)
+	}
+	return c, err
+}
+
+// give puts a pooled copy back. A copy that crossed a bound is thrown away.
+func (p *Program) give(m *engine.Message, c *machine) {
+	switch {
+	case p.code.pooled() && !c.broken:
+		p.code.pool.give(c)
+	case c.broken && !p.code.pooled():
+		m.SetLocal(p.code, nil)
+	}
+}
+
+// failed counts an error, and stops the script for the rest of the minute when it was one too many.
+func (p *Program) failed(err error) error {
+	if p.breaker.count(p.library.now(), p.library.limits.Errors) {
+		p.library.log.Error("script stopped for this minute: too many errors", "script", p.code.name, "limit", p.library.limits.Errors, "error", err)
+	}
+	return err
+}
+
+// try loads one copy, so that a script which cannot be loaded is found before it is used.
+func (p *Program) try() error {
+	c, err := p.load()
+	if err == nil && p.code.pooled() {
+		p.code.pool.give(c)
+	}
+	return err
+}
+
+// Poolable tells whether copies of the script are shared by all sessions, and if not, what it might keep between
+// messages.
+func (p *Program) Poolable() (bool, string) { return p.code.pooled(), p.code.keeps }
+
+// Reads lists the attributes that the script names in msg.get and msg.select, for check.
+func (p *Program) Reads() []string { return p.code.facts.reads }
+
+// Writes lists the attributes that the script names in msg.put, for check.
+func (p *Program) Writes() []string { return p.code.facts.writes }
+
+// measured is how many copies CopyBytes makes.
+const measured = 16
+
+// CopyBytes measures what a session pays for its copy of the script in one direction, in bytes. It makes copies and
+// collects garbage: it is for check, not for a running gateway.
+func (p *Program) CopyBytes() (int, error) {
+	var copies [measured]*machine
+	before := heap()
+	for i := range copies {
+		c, err := p.load()
+		if err != nil {
+			return 0, fmt.Errorf("measure %s: %w", p.code.name, err)
+		}
+		copies[i] = c
+	}
+	after := heap()
+	runtime.KeepAlive(&copies)
+	return max(0, int(after)-int(before)) / measured, nil
+}
+
+func heap() uint64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
