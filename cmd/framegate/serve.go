@@ -41,6 +41,7 @@ type server struct {
 	echo    *echoServer // under `framegate dev`
 	echoAt  string
 	watch   bool
+	files   *watcher // nil without watch
 }
 
 // newServer puts a gateway together; dev gives it a back end and fuller records.
@@ -76,33 +77,45 @@ func (s *server) startEcho() error {
 
 // run serves until the context ends, and then ends every session.
 func (s *server) run(ctx context.Context) error {
-	defer s.close()
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	s.banner()
+	return s.serve(ctx)
+}
+
+// start loads the configuration and opens the ports and the console. After an
+// error nothing is left running.
+func (s *server) start(ctx context.Context) error {
 	problems, err := s.gateway.Start(ctx)
 	writeProblems(s.std.err, problems)
 	if err != nil {
+		s.close()
 		return configurationError(s.dir, err, problems)
 	}
-	if err := s.startConsole(); err != nil {
-		return errors.Join(err, s.shutdown())
+	if err = s.startConsole(); err == nil && s.watch {
+		s.files, err = watchDirectory(s.dir, s.log)
 	}
-	s.banner()
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
-	defer signal.Stop(reload)
+	if err != nil {
+		return errors.Join(err, s.stop())
+	}
+	return nil
+}
+
+// serve reloads when it is told to, until the context ends.
+func (s *server) serve(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	var changed <-chan struct{}
-	if s.watch {
-		w, err := watchDirectory(s.dir, s.log)
-		if err != nil {
-			return errors.Join(err, s.shutdown())
-		}
-		defer w.close()
-		changed = w.changed
+	if s.files != nil {
+		changed = s.files.changed
 	}
 	for {
 		select {
 		case <-ctx.Done():
-			return s.shutdown()
-		case <-reload:
+			return s.stop()
+		case <-hangup:
 			s.reload(ctx, "SIGHUP")
 		case <-changed:
 			s.reload(ctx, "files changed")
@@ -132,8 +145,9 @@ func (s *server) reload(ctx context.Context, why string) {
 	}
 }
 
-// shutdown ends every session with 1001, and the console.
-func (s *server) shutdown() error {
+// stop ends every session with 1001, and then everything else.
+func (s *server) stop() error {
+	defer s.close()
 	s.log.Info("stopping", "sessions", s.gateway.Sessions().Len())
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
@@ -144,7 +158,11 @@ func (s *server) shutdown() error {
 	return err
 }
 
+// close frees what needs no peer's leave.
 func (s *server) close() {
+	if s.files != nil {
+		s.files.close()
+	}
 	s.scripts.Close()
 	if s.echo != nil {
 		s.echo.Close()
