@@ -259,6 +259,21 @@ func TestOnlySoManyPasswordsAreCheckedAtOnce(t *testing.T) {
 	}
 }
 
+func TestUnknownNamesWaitForACheckAsKnownOnesDo(t *testing.T) {
+	f := build(t, users(), func(f *httpBasic) { f.Store, f.Checks = "users", 1 })
+	f.verifier.slots <- struct{}{}
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(gone)
+	for _, name := range []string{"ann", "bob", "eve", ""} {
+		m := upgrade("/", basicLine(name, "pass:word"))
+		m.SetContext(ctx)
+		if _, err := f.Run(m); !errors.Is(err, gone) {
+			t.Errorf("%q got an answer without a check: %v", name, err)
+		}
+	}
+}
+
 func TestHTTPBasicKeepsWhatItKnowsOverAReload(t *testing.T) {
 	before := build(t, users(), func(f *httpBasic) { f.Store = "users" })
 	passes(t, before, upgrade("/", basicLine("ann", "pass:word")))
