@@ -239,3 +239,12 @@ func bounded(name string) func(c *machine) goja.Value {
 		return f
 	}
 }
+
+// grown looks at the size of a text that may have met itself.
+func (c *machine) grown(call goja.FunctionCall) goja.Value {
+	v := call.Argument(0)
+	if s, ok := v.(goja.String); ok && s.Length() > c.code.limits.Bytes {
+		c.exceed("a text of more than %d characters", c.code.limits.Bytes)
+	}
+	return v
+}

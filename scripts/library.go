@@ -93,7 +93,7 @@ func (l *Library) code(b *bundle, src *Source) (*code, error) {
 
 // matchTimeout is when a regular expression that backtracks is given up. The expression then says "no match", so a call
 // that took this long has failed, whatever it returned.
-const matchTimeout = time.Second / 2
+const matchTimeout = 250 * time.Millisecond
 
 // boundBacktracking sets the timeout of the regular expressions that need backtracking; it is the engine's only switch.
 var boundBacktracking = sync.OnceFunc(func() {
