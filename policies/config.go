@@ -57,6 +57,8 @@ type Console struct {
 type TrafficLog struct {
 	// Records is how many records are kept in memory; the oldest go first.
 	Records int `yaml:"records" default:"10000" min:"100" max:"1000000"`
+	// Enabled keeps records at all. Off, the traffic log has nothing of upgrades, frames and closes.
+	Enabled *bool `yaml:"enabled"`
 	// Frames keeps a record of each message, ping and pong, not only of upgrades and closes.
 	Frames *bool `yaml:"frames"`
 	// Payloads is how much of a message's payload is kept, before and after. 0 keeps metadata only.
@@ -68,6 +70,8 @@ type TrafficLog struct {
 // WebsocketLog says what the traffic log keeps of one websocket. What is left
 // out is as trafficLog has it.
 type WebsocketLog struct {
+	// Enabled keeps records at all. Off, the traffic log has nothing of upgrades, frames and closes.
+	Enabled *bool `yaml:"enabled"`
 	// Frames keeps a record of each message, ping and pong, not only of upgrades and closes.
 	Frames *bool `yaml:"frames"`
 	// Payloads is how much of a message's payload is kept, before and after. 0 keeps metadata only.
