@@ -198,7 +198,7 @@ type Websocket struct {
 	Subprotocols []string `yaml:"subprotocols"`
 	// SubprotocolRequired refuses, with 400, clients that offer none of them.
 	SubprotocolRequired bool `yaml:"subprotocolRequired" default:"false"`
-	// ContentType is the media type of content.body.
+	// ContentType is the media type of content.body, the attribute content.type, of text messages; frames carry none of their own.
 	ContentType string `yaml:"contentType" default:"application/json"`
 	// Limits bounds the sessions.
 	Limits WebsocketLimits `yaml:"limits"`
