@@ -23,7 +23,7 @@ type Config struct {
 	Include []string `yaml:"include"`
 	// Values is the file with the values for {{name}}, relative to the gateway's directory.
 	Values string `yaml:"values" default:"values.yaml"`
-	// FaultHandler is the policy that runs when a policy fails or aborts and has no fault handler of its own.
+	// FaultHandler is the policy that runs when a policy fails or aborts and has no fault handler of its own. It is left out in hooks in which one of its filters makes no sense: with json-error it answers upgrades, and messages end as onFrameFault says.
 	FaultHandler reference `yaml:"faultHandler"`
 	// ShowReason sends the reason of a refusal to the client. Reasons name filters and attributes: for development.
 	ShowReason bool `yaml:"showReason" default:"false"`
