@@ -31,6 +31,7 @@ func statusWord(status int) string {
 // writeAnswer writes an answer as the response to a request.
 func writeAnswer(ctx *fasthttp.RequestCtx, a Answer) {
 	ctx.Response.Header.DisableNormalizing()
+	ctx.Response.Header.SetNoDefaultContentType(true)
 	ctx.Response.SetStatusCode(a.Status)
 	for name, value := range a.Headers.All() {
 		if !strings.EqualFold(name, "Content-Length") && !strings.EqualFold(name, "Transfer-Encoding") && !strings.EqualFold(name, "Connection") {
@@ -54,17 +55,12 @@ func (l *listener) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	writeAnswer(ctx, refusal(status, reason, "", ""))
 }
 
-// secretHeaders are never recorded.
-var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-API-Key", "Sec-WebSocket-Protocol"}
-
 // redacted lists a request's headers for the traffic log, without secrets.
 func redacted(h *Headers) []Field {
 	fields := make([]Field, 0, h.Len())
 	for name, value := range h.All() {
-		for _, secret := range secretHeaders {
-			if strings.EqualFold(name, secret) {
-				value = "[redacted]"
-			}
+		if SecretName(name) {
+			value = "[redacted]"
 		}
 		fields = append(fields, Field{name, value})
 	}

@@ -10,11 +10,14 @@ const (
 )
 
 // buffer is a pooled array: a pump reads into it, or puts together in it what it writes.
-type buffer struct{ b []byte }
+type buffer struct {
+	b    []byte
+	call call
+}
 
 var (
-	smallBuffers = sync.Pool{New: func() any { return &buffer{make([]byte, smallBuffer)} }}
-	largeBuffers = sync.Pool{New: func() any { return &buffer{make([]byte, largeBuffer)} }}
+	smallBuffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, smallBuffer)} }}
+	largeBuffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, largeBuffer)} }}
 )
 
 func takeBuffer(large bool) *buffer {

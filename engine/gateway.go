@@ -28,6 +28,7 @@ type Gateway struct {
 	listeners map[string]*listener
 	stop      chan struct{}
 	sweeping  sync.WaitGroup
+	sweepMu   sync.Mutex     // held by Sweep
 	live      sync.WaitGroup // sessions and connections that are being served
 	draining  atomic.Bool
 	buffered  atomic.Int64              // bytes in half-received messages
@@ -49,7 +50,8 @@ func New(log *slog.Logger, loader Loader) *Gateway {
 // Sessions is the table of open sessions.
 func (g *Gateway) Sessions() *Sessions { return g.sessions }
 
-// Journal is where records go.
+// Journal is where records go. Its size is that of the first configuration, so
+// take it after Start.
 func (g *Gateway) Journal() *Journal { return g.journal }
 
 // Snapshot is what the gateway serves now; nil before Start.

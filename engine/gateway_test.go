@@ -88,8 +88,21 @@ func newEchoHost(t *testing.T) *echoHost {
 			}
 		})
 	}}
-	go server.Serve(ln)
-	t.Cleanup(func() { ln.Close() })
+	done := make(chan struct{})
+	go func() { // not server.Serve, whose pool of workers ends 10 s after it
+		defer close(done)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go server.ServeConn(conn)
+		}
+	}()
+	t.Cleanup(func() {
+		ln.Close()
+		<-done
+	})
 	return h
 }
 
@@ -115,10 +128,17 @@ func snapshotOf(websockets ...*Websocket) *Snapshot {
 
 func start(t *testing.T, s *Snapshot) *running {
 	t.Helper()
+	return startGateway(t, s, func(*Gateway) {})
+}
+
+// startGateway starts a gateway that set has had before.
+func startGateway(t *testing.T, s *Snapshot, set func(*Gateway)) *running {
+	t.Helper()
 	r := &running{t: t, next: s}
 	r.Gateway = New(slog.New(slog.NewTextHandler(t.Output(), nil)), func(ctx context.Context, old *Snapshot) (*Snapshot, []Problem) {
 		return r.next, nil
 	})
+	set(r.Gateway)
 	if problems, err := r.Start(context.Background()); err != nil {
 		t.Fatal(err, problems)
 	}

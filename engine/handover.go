@@ -22,15 +22,7 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
 	s.pumps[HostSide].begun = upstream.Early
-	places := u.places
-	s.release = func() {
-		if upstream.Release != nil {
-			upstream.Release()
-		}
-		for _, at := range places {
-			u.g.sessions.release(at)
-		}
-	}
+	s.places, s.release = u.places, upstream.Release
 	head := u.switching(q)
 	u.record(q)
 	c.pending = s
@@ -39,12 +31,23 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 	ctx.Hijack(func(conn net.Conn) {
 		defer func() {
 			if r := recover(); r != nil {
-				u.g.panicked("hijack", r)
+				s.gateway.panicked("hijack", r)
 				c.Close()
 			}
 		}()
 		s.start(conn, c, head)
 	})
+}
+
+// freeHost gives back the session's place at the remote host and at the
+// websocket's limits.
+func (s *Session) freeHost() {
+	if s.release != nil {
+		s.release()
+	}
+	for _, at := range s.places {
+		s.gateway.sessions.release(at)
+	}
 }
 
 // switching is the head of the 101: the remote host's own headers, and ours.
@@ -98,7 +101,7 @@ func (s *Session) start(hijacked net.Conn, c *portConn, head []byte) {
 // abandon frees a session that was dialled and never ran: its client went away.
 func (s *Session) abandon() {
 	s.legs[HostSide].conn.Close()
-	s.release()
+	s.freeHost()
 	s.gateway.journal.Add(&Record{
 		Kind: CloseRecord, At: s.gateway.now(), Session: s.ID, Port: s.Port, Path: s.Path, Client: s.Client.Addr().String(),
 		Code: wire.CloseAbnormal, By: "client", Reason: "gone before its 101",
@@ -120,11 +123,12 @@ func (g *Gateway) left(s *Session) {
 func readBuffered(conn net.Conn) []byte {
 	conn.SetReadDeadline(longAgo)
 	defer conn.SetReadDeadline(time.Time{})
+	b := takeBuffer(false)
+	defer giveBuffer(b)
 	var all []byte
-	var p [4096]byte
 	for {
-		n, err := conn.Read(p[:])
-		all = append(all, p[:n]...)
+		n, err := conn.Read(b.b)
+		all = append(all, b.b[:n]...)
 		if err != nil || n == 0 {
 			return all
 		}

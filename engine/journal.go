@@ -12,7 +12,8 @@ import (
 // behind loses the oldest records and learns how many.
 type Journal struct {
 	mu    sync.Mutex
-	ring  []Record
+	ring  []Record // grows up to size
+	size  uint64
 	next  uint64        // sequence number of the next record; the first is 1
 	grown chan struct{} // closed and replaced when records arrive and somebody waits
 
@@ -21,14 +22,17 @@ type Journal struct {
 
 // NewJournal makes a journal that holds the newest size records.
 func NewJournal(size int) *Journal {
-	return &Journal{ring: make([]Record, size), next: 1, grown: nil}
+	return &Journal{size: uint64(size), next: 1}
 }
 
 // Add stores the record and gives it its sequence number. It copies Before and
 // After and keeps the other slices.
 func (j *Journal) Add(r *Record) {
 	j.mu.Lock()
-	slot := &j.ring[j.next%uint64(len(j.ring))]
+	if at := j.next % j.size; at >= uint64(len(j.ring)) {
+		j.grow()
+	}
+	slot := &j.ring[j.next%j.size]
 	before, after := slot.Before[:0], slot.After[:0]
 	*slot = *r
 	slot.Seq = j.next
@@ -46,6 +50,14 @@ func (j *Journal) Add(r *Record) {
 	if grown != nil {
 		close(grown)
 	}
+}
+
+// grow makes room for more records; until the ring is full for the first time
+// its places are used in order.
+func (j *Journal) grow() {
+	bigger := make([]Record, min(max(2*uint64(len(j.ring)), 256), j.size))
+	copy(bigger, j.ring)
+	j.ring = bigger
 }
 
 // Following tells whether anybody follows the journal just now: then times, log
@@ -70,14 +82,14 @@ func (j *Journal) Read(after uint64, max int) (records []Record, lost uint64) {
 func (j *Journal) read(after uint64, max int) (records []Record, lost uint64) {
 	from := after + 1
 	oldest := uint64(1)
-	if size := uint64(len(j.ring)); j.next > size {
-		oldest = j.next - size
+	if j.next > j.size {
+		oldest = j.next - j.size
 	}
 	if from < oldest {
 		lost, from = oldest-from, oldest
 	}
 	for ; from < j.next && len(records) < max; from++ {
-		r := j.ring[from%uint64(len(j.ring))]
+		r := j.ring[from%j.size]
 		r.Before = append([]byte(nil), r.Before...)
 		r.After = append([]byte(nil), r.After...)
 		records = append(records, r)
@@ -86,7 +98,7 @@ func (j *Journal) read(after uint64, max int) (records []Record, lost uint64) {
 }
 
 // batch is how many records a follower copies under the lock at once.
-const batch = 256
+const batch = 64
 
 // Follow gives every record after the sequence number, waiting for new ones
 // until ctx ends; the second value is how many were lost just before this one.

@@ -22,12 +22,13 @@ type leg struct {
 	inFrame bool       // …inside a wire frame
 	queue   []byte     // injected messages, whole, that wait for the end of a message
 	control []byte     // injected control frames that wait for the end of a frame
+	failed  error      // of a write, after which nothing more is written
 
-	waiting   atomic.Bool // queue or control is not empty
-	closeSent bool        // nothing more is written; guarded by mu
-	gotClose  atomic.Bool // the peer sent its Close
-	closing   *Cause      // the Close that the peer will get from us in the end; guarded by Session.mu
-	pong      atomic.Int64
+	waiting   atomic.Bool  // queue or control is not empty
+	closeSent bool         // nothing more is written; guarded by mu
+	gotClose  atomic.Bool  // the peer sent its Close
+	closing   *Cause       // the Close that the peer will get from us in the end; guarded by Session.mu
+	pong      atomic.Int64 // when the last of our pings was answered, unix nanoseconds
 }
 
 // maxQueued bounds the bytes of injected messages that wait for a slow or busy peer.
@@ -47,10 +48,8 @@ func (l *leg) write(p []byte, midway, inFrame bool) error {
 	if l.closeSent {
 		return ErrClosed
 	}
-	if len(p) > 0 {
-		if err := writeAll(l.conn, p); err != nil {
-			return err
-		}
+	if err := l.put(p); err != nil {
+		return err
 	}
 	l.midway, l.inFrame = midway, inFrame
 	if l.waiting.Load() {
@@ -59,16 +58,29 @@ func (l *leg) write(p []byte, midway, inFrame bool) error {
 	return nil
 }
 
+// put writes to the connection. After an error nothing more is written, not
+// even a Close: what the peer has got may end anywhere inside a frame, and
+// would be completed by it. mu is held.
+func (l *leg) put(p []byte) error {
+	if l.failed == nil && len(p) > 0 {
+		_, l.failed = l.conn.Write(p)
+	}
+	if l.failed != nil {
+		return &writeError{l.failed}
+	}
+	return nil
+}
+
 // drain writes what waits, as far as the place allows. mu is held.
 func (l *leg) drain() error {
 	if !l.inFrame && len(l.control) > 0 {
-		if err := writeAll(l.conn, l.control); err != nil {
+		if err := l.put(l.control); err != nil {
 			return err
 		}
 		l.control = nil
 	}
 	if !l.midway && len(l.queue) > 0 {
-		if err := writeAll(l.conn, l.queue); err != nil {
+		if err := l.put(l.queue); err != nil {
 			return err
 		}
 		l.queue = nil
@@ -106,17 +118,20 @@ func (l *leg) appendFrame(dst []byte, op wire.Op, payload []byte) []byte {
 }
 
 // sendClose sends a Close, the last frame that the peer gets. It does nothing
-// when the peer was sent one before, or when a wire frame is only half sent.
+// when the peer was sent one before. Where a wire frame is only half sent, a FIN
+// has to do: the peer sees its connection lost.
 func (l *leg) sendClose(code uint16, reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closeSent || l.inFrame {
+	if l.closeSent {
 		return
 	}
 	l.drain()
 	l.closeSent = true
 	var payload [wire.MaxControl]byte
-	l.conn.Write(l.appendFrame(nil, wire.Close, wire.AppendClose(payload[:0], code, reason)))
+	if l.inFrame || l.put(l.appendFrame(nil, wire.Close, wire.AppendClose(payload[:0], code, reason))) != nil {
+		l.shut()
+	}
 }
 
 // wake makes a blocked reader of the leg return.
@@ -124,13 +139,19 @@ func (l *leg) wake() { l.conn.SetReadDeadline(longAgo) }
 
 var longAgo = time.Unix(1, 0)
 
+// shut sends the peer a FIN: nothing more is written, but it can still be read.
+func (l *leg) shut() {
+	if half, ok := l.conn.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+}
+
 // finish ends the leg after both pumps: a last read of what the peer still
-// sends, so that its acknowledgements do not meet a closed socket and destroy
-// our Close, and then the end of the connection.
+// sends, so that it does not meet a closed socket and destroy our Close, and
+// then the end of the connection.
 func (l *leg) finish(deadline time.Time) {
 	defer l.conn.Close()
-	half, ok := l.conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || l.conn.SetReadDeadline(deadline) != nil {
+	if _, ok := l.conn.(interface{ CloseWrite() error }); !ok || l.conn.SetReadDeadline(deadline) != nil {
 		return
 	}
 	scratch := takeBuffer(false)

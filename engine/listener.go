@@ -118,6 +118,7 @@ func (l *listener) newServer(p *Port) *fasthttp.Server {
 		ReadBufferSize:                p.Limits.Header + p.Limits.URI,
 		MaxRequestBodySize:            maxRequestBody,
 		KeepHijackedConns:             true,
+		ReduceMemoryUsage:             true, // the readers go back to their pool before the handler runs, also those of sessions
 		NoDefaultServerHeader:         true,
 		NoDefaultContentType:          true,
 		DisableHeaderNamesNormalizing: true,

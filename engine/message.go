@@ -118,16 +118,16 @@ func (m *Message) Wait(d time.Duration) error {
 
 // Now is the gateway's clock, which tests can turn.
 func (m *Message) Now() time.Time {
-	if m.clock == nil {
-		return time.Now()
+	if m.clock != nil {
+		return m.clock()
 	}
-	return m.clock()
+	return m.Session.gateway.now()
 }
 
 // Logger writes to the gateway's log, with the session's id.
 func (m *Message) Logger() *slog.Logger {
 	if m.log == nil {
-		return slog.Default()
+		m.log = m.Session.gateway.log.With("session", m.Session.ID)
 	}
 	return m.log
 }

@@ -39,9 +39,9 @@ func (m *Message) Verdict() Verdict { return m.verdict }
 // Closing is the close code and reason of a message whose verdict is [Close].
 func (m *Message) Closing() Cause { return m.closing }
 
-// Sends gives the messages that filters asked to be sent, replies among them, in order.
-func (m *Message) Sends(yield func(to Side, op wire.Op, body []byte)) {
+// Sends calls visit for each message that filters asked to be sent, replies among them, in order.
+func (m *Message) Sends(visit func(to Side, op wire.Op, body []byte)) {
 	for _, s := range m.sends {
-		yield(s.to, s.op, s.body)
+		visit(s.to, s.op, s.body)
 	}
 }

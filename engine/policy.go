@@ -72,6 +72,9 @@ func (p *Policy) Run(m *Message) (bool, error) {
 	}
 	m.run.depth--
 	m.run.policy = caller
+	if !pass && err == nil {
+		m.run.explained = m.run.reason != "" // by the last filter that failed, wherever its arrow led
+	}
 	return pass, err
 }
 
@@ -165,7 +168,7 @@ func (p *Policy) visit(m *Message, node *Node, at int) (Result, error) {
 	pass, err := node.runGuarded(m)
 	r.current = caller
 	if !pass && !r.explained {
-		r.status, r.reason, r.named = 0, "", false
+		r.status, r.headers, r.reason, r.named = 0, Headers{}, "", false
 	}
 	s := &r.steps[mark]
 	if r.following {

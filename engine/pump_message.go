@@ -95,7 +95,7 @@ func (p *pump) controlMessage(ev *wire.Event) error {
 			return err
 		}
 		return p.closed(ev.Payload)
-	case ev.Op == wire.Pong && p.src.answered(ev.Payload):
+	case ev.Op == wire.Pong && p.src.answered(ev.Payload, p.s.gateway.now()):
 		return nil
 	}
 	p.recordControl(ev.Op, ev.Payload)

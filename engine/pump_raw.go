@@ -107,7 +107,7 @@ func (p *pump) control(ev *wire.FollowEvent) error {
 	case ev.Op == wire.Close:
 		p.count()
 		return p.closed(payload)
-	case ev.Op == wire.Pong && p.src.answered(payload):
+	case ev.Op == wire.Pong && p.src.answered(payload, p.s.gateway.now()):
 		return nil
 	}
 	p.recordControl(ev.Op, payload)
@@ -138,10 +138,10 @@ func (p *pump) record(r Record) {
 const pingMark = "framegate:"
 
 // answered tells whether a pong answers a ping of the gateway's own, and notes it.
-func (l *leg) answered(payload []byte) bool {
+func (l *leg) answered(payload []byte, now time.Time) bool {
 	if len(payload) < len(pingMark) || string(payload[:len(pingMark)]) != pingMark {
 		return false
 	}
-	l.pong.Store(time.Now().UnixNano())
+	l.pong.Store(now.UnixNano())
 	return true
 }

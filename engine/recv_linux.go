@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -18,9 +19,17 @@ import (
 type receiver struct {
 	inq   bool
 	large bool // long messages pass: read into large buffers
-	msg   syscall.Msghdr
-	iov   syscall.Iovec
-	oob   [24]byte // a cmsghdr and the int of TCP_CM_INQ
+
+	wakes   atomic.Uint32 // how often there was something to read
+	checked uint32        // the wake after which the sweep looked; see broken
+}
+
+// call is the arguments of one recvmsg. They lie in the buffer that is read
+// into, so that a session that waits does not hold them.
+type call struct {
+	msg syscall.Msghdr
+	iov syscall.Iovec
+	oob [24]byte // a cmsghdr and the int of TCP_CM_INQ
 }
 
 // tcpINQ is TCP_INQ and TCP_CM_INQ of linux/tcp.h.
@@ -49,18 +58,24 @@ func (p *pump) attach() {
 
 // readable reads and consumes until nothing is left. It returns true to end.
 func (p *pump) readable(fd uintptr) bool {
+	p.recv.wakes.Add(1)
 	for {
 		if p.s.halted.Load() {
 			p.err = errStopped
 			return true
 		}
 		b := takeBuffer(p.recv.large)
-		n, left, err := p.recv.read(fd, b.b[headroom:])
+		n, left, err := p.recv.read(fd, b.b[headroom:], &b.call)
 		if n > 0 {
 			p.recv.large = n == len(b.b)-headroom || left > smallBuffer || p.recv.large && n > smallBuffer
 			err = p.consume(b.b, n, left == 0)
 		}
 		giveBuffer(b)
+		if n == 0 { // what was put together while more seemed to come
+			if flushed := p.flush(); flushed != nil {
+				err = flushed
+			}
+		}
 		switch {
 		case errors.Is(err, syscall.EAGAIN):
 			return false
@@ -73,18 +88,39 @@ func (p *pump) readable(fd uintptr) bool {
 	}
 }
 
+// broken tells the sweep of a reset that the pump cannot see. One that arrives
+// in the same event as the data before it is not announced again, and TCP_INQ
+// speaks of FINs only: a pump that has read all would wait for ever. One look
+// after every wake is enough, as a later reset is an event of its own.
+func (p *pump) broken() error {
+	wakes := p.recv.wakes.Load()
+	if p.raw == nil || wakes == p.recv.checked {
+		return nil
+	}
+	p.recv.checked = wakes
+	var err error
+	p.raw.Control(func(fd uintptr) {
+		var b [1]byte
+		_, _, err = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
+		return nil
+	}
+	return err
+}
+
 // read reads once. left is how much more is there, at least 1 when that is not
 // known or the peer has sent its FIN.
-func (r *receiver) read(fd uintptr, b []byte) (n, left int, err error) {
-	r.iov.Base = unsafe.SliceData(b)
-	r.iov.SetLen(len(b))
-	r.msg = syscall.Msghdr{Iov: &r.iov, Iovlen: 1}
+func (r *receiver) read(fd uintptr, b []byte, c *call) (n, left int, err error) {
+	c.iov.Base = unsafe.SliceData(b)
+	c.iov.SetLen(len(b))
+	c.msg = syscall.Msghdr{Iov: &c.iov, Iovlen: 1}
 	if r.inq {
-		r.msg.Control = &r.oob[0]
-		r.msg.SetControllen(len(r.oob))
+		c.msg.Control = &c.oob[0]
+		c.msg.SetControllen(len(c.oob))
 	}
 	for {
-		got, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&r.msg)), syscall.MSG_DONTWAIT)
+		got, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&c.msg)), syscall.MSG_DONTWAIT)
 		switch {
 		case errno == syscall.EINTR:
 			continue
@@ -92,16 +128,18 @@ func (r *receiver) read(fd uintptr, b []byte) (n, left int, err error) {
 			return 0, 0, errno
 		case got == 0:
 			return 0, 0, io.EOF
+		case !r.inq:
+			return int(got), 1, nil
 		}
-		return int(got), r.left(), nil
+		return int(got), c.left(), nil
 	}
 }
 
-// left reads the control message of the last read.
-func (r *receiver) left() int {
-	h := (*syscall.Cmsghdr)(unsafe.Pointer(&r.oob[0]))
-	if !r.inq || r.msg.Controllen < syscall.SizeofCmsghdr+4 || h.Level != syscall.IPPROTO_TCP || h.Type != tcpINQ {
+// left reads the control message of the read.
+func (c *call) left() int {
+	h := (*syscall.Cmsghdr)(unsafe.Pointer(&c.oob[0]))
+	if c.msg.Controllen < syscall.SizeofCmsghdr+4 || h.Level != syscall.IPPROTO_TCP || h.Type != tcpINQ {
 		return 1
 	}
-	return int(*(*int32)(unsafe.Pointer(&r.oob[syscall.SizeofCmsghdr])))
+	return int(*(*int32)(unsafe.Pointer(&c.oob[syscall.SizeofCmsghdr])))
 }

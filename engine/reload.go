@@ -32,7 +32,19 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
+	if err := next.start(); err != nil {
+		for _, l := range opened {
+			l.ln.Close()
+		}
+		next.close()
+		problems = append(problems, Problem{What: err.Error()})
+		g.problems.Store(&problems)
+		return problems, ErrConfiguration
+	}
 	next.begin()
+	if old == nil && next.Journal > 0 {
+		g.journal = NewJournal(next.Journal)
+	}
 	g.problems.Store(&problems)
 	g.now_.Store(next)
 	g.attach(next, opened)
@@ -42,6 +54,22 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	}
 	g.log.Info("configuration loaded", "revision", next.Revision, "ports", len(next.Ports), "policies", len(next.Policies))
 	return problems, nil
+}
+
+// start starts the filters that have something to start.
+func (s *Snapshot) start() error {
+	for _, p := range s.Policies {
+		for i := range p.Nodes {
+			starter, ok := p.Nodes[i].Filter.(Starter)
+			if !ok {
+				continue
+			}
+			if err := starter.Start(); err != nil {
+				return fmt.Errorf("%s: start filter %q of policy %q: %w", p.Nodes[i].At, p.Nodes[i].Name, p.Name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // begin gives the snapshot its first holder, the gateway, and its websockets

@@ -30,7 +30,8 @@ type Session struct {
 	snapshots []*Snapshot // that the session holds; the sweep lets old ones go
 	websocket atomic.Pointer[Websocket]
 	upgrade   *upgradeState
-	release   func() // gives the place at the remote host back
+	release   func()  // gives the connection back to the remote host's count; may be nil
+	places    []place // where the session counts against limits
 	legs      [2]leg
 	pumps     [2]pump
 	running   atomic.Int32 // pumps that have not ended
@@ -41,13 +42,14 @@ type Session struct {
 
 	locals [3]map[any]any // by side, and the upgrade and close policies; see Message.Local
 
-	mu      sync.Mutex
-	vars    map[string]Value
-	cause   *Cause    // nil while nothing has ended the session
-	closing time.Time // when it began to end
-	drainAt time.Time // when it is to be closed with 1012; zero: not
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
+	mu        sync.Mutex
+	vars      map[string]Value
+	cause     *Cause    // nil while nothing has ended the session
+	closing   time.Time // when it began to end
+	drainAt   time.Time // when it is to be closed with 1012; zero: not
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	cancelled bool // the context has ended, or will be when it is made
 }
 
 // Cause is why a session ended: who, with which close code and reason.
@@ -122,13 +124,14 @@ func (s *Session) Vars() map[string]Value {
 	return vars
 }
 
-// Context ends, with the [Cause], when the session ends.
+// Context ends, with the [Cause], when the session is stopped or has ended. After
+// a peer's Close it goes on until the answers to what came before are through.
 func (s *Session) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil {
 		s.ctx, s.cancel = context.WithCancelCause(context.Background())
-		if s.cause != nil {
+		if s.cancelled {
 			s.cancel(*s.cause)
 		}
 	}

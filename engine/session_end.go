@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"time"
 
@@ -30,10 +29,18 @@ func (s *Session) note(c Cause) bool {
 		return false
 	}
 	s.cause, s.closing = &c, s.gateway.now()
-	if s.cancel != nil {
-		s.cancel(c)
-	}
 	return true
+}
+
+// cancelContext ends the session's context, which the first Close of a peer
+// does not: policies still run over the answers on their way back.
+func (s *Session) cancelContext() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancelled = true
+	if s.cancel != nil {
+		s.cancel(*s.cause)
+	}
 }
 
 // Stop ends the session: both peers get the code and the reason. It never
@@ -48,6 +55,7 @@ func (s *Session) Stop(c Cause) {
 	}
 	s.mu.Unlock()
 	s.halted.Store(true)
+	s.cancelContext()
 	deadline := time.Now().Add(closeGrace)
 	for i := range s.legs {
 		s.legs[i].conn.SetWriteDeadline(deadline)
@@ -91,7 +99,12 @@ func (s *Session) ended(p *pump, err error) {
 
 // await gives a peer the grace to send its own Close, and what it still has to
 // say before it; the pump that reads it goes on until then.
-func (s *Session) await(l *leg) { l.conn.SetReadDeadline(time.Now().Add(closeGrace)) }
+func (s *Session) await(l *leg) {
+	l.conn.SetReadDeadline(time.Now().Add(closeGrace))
+	if s.halted.Load() {
+		l.wake()
+	}
+}
 
 // violated ends a session whose peer broke the protocol. The other peer is
 // told that it has lost its partner; its answers to what came before the
@@ -118,14 +131,35 @@ func (s *Session) lost(gone, other *leg, err error) {
 	s.await(gone)
 }
 
+// cut ends a session whose pump waits on a connection that is broken.
+func (s *Session) cut(p *pump, err error) {
+	s.lost(p.src, p.dst, err)
+	p.src.wake()
+}
+
+// aside does what may have to wait for a slow peer.
+func (s *Session) aside(what func()) {
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				s.gateway.panicked("session", r)
+			}
+		}()
+		what()
+	}()
+}
+
 // tellLost sends the peer that remains the Close for a lost partner: 1001 to a
-// host, 1014 to a client.
+// host, 1014 to a client. One that has itself sent a Close gets its own back in
+// the end.
 func (s *Session) tellLost(l *leg) {
-	if l.side == HostSide {
+	switch {
+	case l.gotClose.Load():
+	case l.side == HostSide:
 		l.sendClose(wire.CloseGoingAway, "client lost")
-		return
+	default:
+		l.sendClose(wire.CloseBadGateway, "host lost")
 	}
-	l.sendClose(wire.CloseBadGateway, "host lost")
 }
 
 // end is run once, by the last pump out.
@@ -135,6 +169,7 @@ func (s *Session) end() {
 			s.gateway.panicked("session end", r)
 		}
 	}()
+	s.cancelContext()
 	s.mu.Lock()
 	cause := *s.cause
 	s.mu.Unlock()
@@ -143,12 +178,11 @@ func (s *Session) end() {
 		l := &s.legs[i]
 		l.conn.SetWriteDeadline(deadline)
 		l.sendClose(s.closeFor(l, cause))
+		l.shut()
 	}
 	s.closed(cause)
 	s.legs[HostSide].finish(deadline)
-	if s.release != nil {
-		s.release()
-	}
+	s.freeHost()
 	s.legs[ClientSide].finish(deadline)
 	s.gateway.left(s)
 }
@@ -196,12 +230,12 @@ func (s *Session) closed(cause Cause) {
 func (s *Session) runClosePolicy(w *Websocket, cause Cause, r *Record) {
 	ctx, cancel := context.WithTimeout(context.Background(), closePolicyTime)
 	defer cancel()
-	m := &Message{Hook: OnClose, Session: s, ctx: ctx, clock: s.gateway.now, log: s.gateway.log.With("session", s.ID), closing: cause}
+	m := &Message{Hook: OnClose, Session: s, ctx: ctx, closing: cause}
 	m.run.following = s.gateway.journal.Following()
 	out := w.Closed.Top(m, w.snapshot.FaultHandler)
 	r.Policy, r.Trail = w.Closed.Name, m.Trail()
 	if out.Result != Passed {
-		m.log.Warn("close policy did not pass", "policy", w.Closed.Name, "reason", out.Reason)
+		m.Logger().Warn("close policy did not pass", "policy", w.Closed.Name, "reason", out.Reason)
 	}
 }
 
@@ -230,11 +264,3 @@ type writeError struct{ err error }
 
 func (e *writeError) Error() string { return e.err.Error() }
 func (e *writeError) Unwrap() error { return e.err }
-
-// writeAll writes to the connection of a leg.
-func writeAll(conn net.Conn, p []byte) error {
-	if _, err := conn.Write(p); err != nil {
-		return &writeError{err}
-	}
-	return nil
-}

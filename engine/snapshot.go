@@ -22,6 +22,7 @@ type Snapshot struct {
 	Journal      int         // how many records the journal holds
 	Buffered     int64       // bytes that may wait in half-received messages, all sessions together; 0: no limit
 	Closers      []io.Closer // closed when the last session of the snapshot has ended
+	Origin       any         // the loader's own: what it keeps to build the next snapshot from
 
 	refs atomic.Int64
 }

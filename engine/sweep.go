@@ -21,6 +21,8 @@ const sweepEvery = time.Second
 // Sweep looks at every session once: idle, expired, silent and draining ones
 // are closed, pings are sent. The gateway calls it every second.
 func (g *Gateway) Sweep() {
+	g.sweepMu.Lock()
+	defer g.sweepMu.Unlock()
 	now := g.now()
 	for _, s := range g.sessions.All() {
 		s.look(now)
@@ -39,6 +41,12 @@ func (s *Session) look(now time.Time) {
 		return
 	}
 	s.letGo()
+	for i := range s.pumps {
+		if err := s.pumps[i].broken(); err != nil {
+			s.aside(func() { s.cut(&s.pumps[i], err) })
+			return
+		}
+	}
 	w := s.websocket.Load()
 	if n := s.traffic(ClientSide).Messages + s.traffic(HostSide).Messages; n != s.sweep.messages || s.sweep.active.IsZero() {
 		s.sweep.messages, s.sweep.active = n, now
@@ -86,7 +94,7 @@ func (s *Session) ping(p Ping, now time.Time) {
 	s.sweep.pinged = now
 	payload := append([]byte(pingMark), strconv.FormatInt(now.UnixNano(), 36)...)
 	for i := range s.legs {
-		go s.legs[i].inject(wire.Ping, payload)
+		s.aside(func() { s.legs[i].inject(wire.Ping, payload) })
 	}
 }
 

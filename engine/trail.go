@@ -104,11 +104,23 @@ func (r *run) logf(level slog.Level, format string, args ...any) {
 	r.lines = append(r.lines, line{step: r.current, text: text})
 }
 
-// note records a change of an attribute for the trail.
+// note records a change of an attribute for the trail; of a secret, only that it changed.
 func (m *Message) note(name string, before, after Value) {
-	if m.run.following && len(m.run.lines) < maxLines {
-		m.run.lines = append(m.run.lines, line{step: m.run.current, change: &Change{name, before.cut(), after.cut()}})
+	if !m.run.following || len(m.run.lines) >= maxLines {
+		return
 	}
+	if SecretName(name) {
+		before, after = before.redacted(), after.redacted()
+	}
+	m.run.lines = append(m.run.lines, line{step: m.run.current, change: &Change{name, before.cut(), after.cut()}})
+}
+
+// redacted stands in the place of a value that is there.
+func (v Value) redacted() Value {
+	if v.IsMissing() {
+		return v
+	}
+	return StringValue("[redacted]")
 }
 
 // longValue is where values are cut in trails, in bytes.

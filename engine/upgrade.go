@@ -157,10 +157,13 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 	defer cancel()
 	u.m = &Message{
 		Hook: OnUpgrade, Session: u.s, Request: q, Answer: &Answer{}, Offer: offer, from: ClientSide,
-		ctx: ctx, clock: u.g.now, log: u.g.log.With("session", u.s.ID),
+		ctx: ctx,
 	}
-	u.m.run.following = true // upgrades are few: their trails are always whole
+	u.m.run.following = !u.w.Log.Off // upgrades are few: their trails are always whole
 	u.outcome = u.w.Upgrade.Top(u.m, u.snapshot.FaultHandler)
+	if u.outcome.Result == Aborted {
+		u.m.Logger().Warn("upgrade policy aborted", "policy", u.w.Upgrade.Name, "error", u.outcome.Reason)
+	}
 	u.s.Subject = u.m.Get(subjectAttr).String()
 	switch {
 	case u.outcome.Result != Passed:
@@ -237,9 +240,6 @@ func (u *upgrading) record(q *Request) {
 	}
 	if u.m != nil {
 		r.Policy, r.Trail = u.w.Upgrade.Name, u.m.Trail()
-		if u.outcome.Result == Aborted {
-			u.g.log.Warn("upgrade policy aborted", "session", u.s.ID, "policy", r.Policy, "error", u.outcome.Reason)
-		}
 	}
 	u.g.journal.Add(&r)
 }
@@ -257,7 +257,7 @@ func (s *Session) newMessage(from Side) *Message {
 	if from == HostSide {
 		hook = OnServerFrame
 	}
-	return &Message{Hook: hook, Session: s, from: from, clock: s.gateway.now, log: s.gateway.log.With("session", s.ID)}
+	return &Message{Hook: hook, Session: s, from: from}
 }
 
 // NewMessage makes a message outside of any gateway, for tests of filters and

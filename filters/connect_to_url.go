@@ -19,18 +19,19 @@ func init() {
 	})
 }
 
-// connectToURL opens a WebSocket at a remote host; the session starts with it
-// once the policy has passed. The client's headers go to the host as the policy
-// has left them, and X-Forwarded-For, -Proto, -Host and traceparent with them.
+// Opens a WebSocket at a remote host and ends the policy; the session starts
+// with it. The client's headers go to the host as the policy has left them, and
+// X-Forwarded-For, -Proto and -Host and traceparent with them. As Axway's Connect
+// to URL.
 //
-// It fails, with the status that the client gets if nothing else answers, when
-// the host cannot be reached or answers wrongly (502), has no connection to
-// spare (503) or takes too long (504). When the host answers the upgrade with
-// anything but 101, the filter fails too, and the client gets that answer whole.
-// A failure arrow can lead to a second connect-to-url, to another host.
+// It fails when the host cannot be reached or answers wrongly (502), has no
+// connection to spare (503) or takes too long (504); and when the host answers
+// the upgrade with anything but 101: then the client gets that answer, whole. A
+// failure arrow may lead to another connect-to-url, to a second host.
 //
-//   - type: connect-to-url
-//     url: ws://127.0.0.1:9001/rooms/${http.header.X-Room ?: "lobby"}
+//	filters:
+//	  - type: connect-to-url
+//	    url: 'ws://127.0.0.1:9001/rooms/${http.header.X-Room ?: "lobby"}'
 type connectToURL struct {
 	// URL is where to connect to: ws:// and http:// mean the same, and so do wss:// and https://, which mean TLS. Its host is
 	// the name of a remote host, else the host and port of one, else it is dialled as it stands.

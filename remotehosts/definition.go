@@ -24,7 +24,8 @@ import (
 // The settings follow Axway's remote hosts. Theirs had allowHTTP11 off and
 // connectTimeout 30s.
 type Definition struct {
-	// Name is what URLs and other parts of the configuration call it: letters, digits, dots, - and _.
+	// Name is what URLs, selectors and logs call it. One with anything but letters, digits, dots, - and _ cannot stand in a
+	// URL; such a host is reached by its host and port.
 	Name string `yaml:"-"`
 	// Host is the name or IP address to dial. The upgrade request's Host header and, with TLS, the server name are this too.
 	Host string `yaml:"host" required:"true"`
@@ -81,8 +82,8 @@ func defaultDefinition() Definition {
 }
 
 // DefinitionError is a problem with one field of a definition: the remote
-// host's name, the field's path in YAML such as "tls.ca" (empty for the name
-// itself), what is wrong, and what to write instead.
+// host's name, the field's path in YAML such as "tls.ca", what is wrong, and what to
+// write instead.
 type DefinitionError struct {
 	Host  string
 	Field string
@@ -91,9 +92,6 @@ type DefinitionError struct {
 }
 
 func (e *DefinitionError) Error() string {
-	if e.Field == "" {
-		return fmt.Sprintf("remote host %q: %v", e.Host, e.Err)
-	}
 	return fmt.Sprintf("remote host %q: %s: %v", e.Host, e.Field, e.Err)
 }
 
@@ -106,10 +104,7 @@ func (d *Definition) check() []*DefinitionError {
 	report := func(field, hint, format string, args ...any) {
 		problems = append(problems, &DefinitionError{d.Name, field, hint, fmt.Errorf(format, args...)})
 	}
-	if !isHostName(d.Name) {
-		report("", "use letters, digits, dots, - and _ only", "the name cannot stand in a URL")
-	}
-	if !isHostName(d.Host) && !isIP(d.Host) {
+	if d.Host != "" && !isHostName(d.Host) && !isIP(d.Host) { // that it is missing, its tag says
 		report("host", "write a name or an IP address; the port has a field of its own", "%q is no host name", d.Host)
 	}
 	if d.MaxConnections == 0 {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -278,6 +279,7 @@ func TestEndOfTheUpgrade(t *testing.T) {
 		}},
 	} {
 		t.Run("cancelled while "+step.name, func(t *testing.T) {
+			defer debug.SetGCPercent(debug.SetGCPercent(-1))
 			h, c, reached := step.start(t)
 			before := descriptors(t)
 			ctx, cancel := context.WithCancelCause(t.Context())

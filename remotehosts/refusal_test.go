@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,10 @@ func TestHostThatIsSlow(t *testing.T) {
 func TestNothingLeaks(t *testing.T) {
 	answers := []string{"", "nonsense", "HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno", "HTTP/1.1 500 Oops\r\nContent-Length: 99999999\r\n\r\n",
 		"HTTP/1.1 101 Switching Protocols\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n"}
+	// Without this the collector might close a forgotten descriptor in time.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	untrusted := newAuthority(t).server(t, "127.0.0.1", time.Now().Add(time.Hour))
+	secured := declare(t, serve(t, untrusted, accept).address, nil)
 	var hosts []*remotehosts.Host
 	for _, answer := range answers {
 		hosts = append(hosts, declare(t, answering(t, answer, false).address, nil))
@@ -220,6 +225,9 @@ func TestNothingLeaks(t *testing.T) {
 				t.Errorf("%d connections are still counted", open)
 			}
 		}
+		c := call()
+		c.TLS = true
+		expectError(t, secured, c, 502, "certificate")
 	}
 	all()
 	before := descriptors(t)

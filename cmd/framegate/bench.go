@@ -16,14 +16,15 @@ type benchCommand struct {
 	Connections int           `default:"64" help:"Connections (${default})."`
 	Window      int           `default:"1" help:"Messages in flight per connection (${default})."`
 	Size        int           `default:"128" placeholder:"BYTES" help:"Payload of the text message that is sent (${default})."`
-	Text        string        `xor:"message" help:"Send this text instead."`
-	File        string        `xor:"message" type:"existingfile" help:"Send the content of this file instead: text if it is UTF-8, else binary."`
+	Text        string        `xor:"message" placeholder:"TEXT" help:"Send this text instead."`
+	File        string        `xor:"message" type:"existingfile" placeholder:"PATH" help:"Send the content of this file instead: text if it is UTF-8, else binary."`
 	Duration    time.Duration `default:"5s" help:"Measured time of a round; with --idle the wait before memory is read (${default})."`
 	Warmup      time.Duration `default:"500ms" help:"Time before it (${default})."`
 	Rounds      int           `default:"3" help:"Rounds, of which the medians are printed (${default})."`
 	Header      []header      `short:"H" sep:"none" placeholder:"'NAME: VALUE'" help:"A header of the upgrade requests; repeatable."`
+	Subprotocol []string      `placeholder:"NAME" help:"A subprotocol to offer, best first; repeatable."`
 	Insecure    bool          `help:"Take any TLS certificate."`
-	PID         int           `name:"pid" help:"Measure the CPU of this process too, with its children (Linux)."`
+	PID         int           `name:"pid" placeholder:"PID" help:"Measure the CPU of this process too, with its children (Linux)."`
 	Compare     *target       `placeholder:"URL" help:"Measure this WebSocket too, its rounds between those of the other, and print ratios."`
 	PID2        int           `name:"pid2" placeholder:"PID" help:"As --pid, of the process behind --compare."`
 	Idle        bool          `help:"Measure the memory that open connections without traffic cost --pid, in one round."`
@@ -35,6 +36,8 @@ func (benchCommand) Help() string {
 Every connection keeps --window messages in flight and answers each reply with the next message. CPU per message is the figure
 to compare: throughput and latency also depend on what bench and the back end leave of the machine, and the row "CPU of bench"
 says how much that is. A reply is any data message; what it holds is not looked at, so that a policy may change it.
+
+For --idle start the measured process afresh: one that had traffic before reuses memory it already holds.
 
 Latency is measured from the write of a message to the read of its reply, to 1/64. The exit code is 1 when a connection failed.
 
@@ -131,7 +134,7 @@ func (c *benchCommand) load() (*load, error) {
 	}
 	l := newLoad(op, message, c.Connections, c.Window)
 	l.warmup, l.duration = c.Warmup, c.Duration
-	l.headers, l.insecure = c.Header, c.Insecure
+	l.headers, l.subprotocols, l.insecure = c.Header, c.Subprotocol, c.Insecure
 	return l, nil
 }
 

@@ -104,8 +104,18 @@ func (c *benchConn) loop(phase *atomic.Int32) error {
 	}
 }
 
-// take follows the bytes of one read and notes the replies that are complete in it, also before an error.
+// take takes the bytes of one read and notes the replies that are complete in it, also before an error.
 func (c *benchConn) take(p []byte, phase *atomic.Int32) (replies int, err error) {
+	replies, err = c.followed(p)
+	if replies > c.load.window {
+		return 0, errors.New("more replies than messages: is this an echo?")
+	}
+	c.note(replies, phase.Load() == counting)
+	return replies, err
+}
+
+// followed goes through bytes of the server and counts the messages that are complete in them.
+func (c *benchConn) followed(p []byte) (messages int, err error) {
 	before := c.follow.Messages
 	for len(p) > 0 && err == nil {
 		var ev wire.FollowEvent
@@ -117,11 +127,7 @@ func (c *benchConn) take(p []byte, phase *atomic.Int32) (replies int, err error)
 		}
 		p = p[n:]
 	}
-	if replies = int(c.follow.Messages - before); replies > c.load.window {
-		return 0, errors.New("more replies than messages: is this an echo?")
-	}
-	c.note(replies, phase.Load() == counting)
-	return replies, err
+	return int(c.follow.Messages - before), err
 }
 
 // note takes the times of replies that arrived together; the messages that answer them leave now.

@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"sync"
+	"time"
 )
 
 // measureIdle takes the memory of each subject's process before and after connections were opened. There is one round: what a
@@ -40,9 +44,45 @@ func (s *subject) measureIdle(ctx context.Context, l *load) error {
 	if err != nil {
 		return err
 	}
+	s.fail(lost(conns))
 	f := unknownFigures()
 	f[residentEach] = float64(after-before) / float64(len(conns)) / 1024
 	f[residentAll] = float64(after) / 1024 / 1024
 	s.rounds = append(s.rounds, f)
 	return nil
+}
+
+// lost counts the connections that did not survive the silence, and gives the first cause.
+func lost(conns []*benchConn) (n int, first error) {
+	var checking sync.WaitGroup
+	errs := make([]error, len(conns))
+	for i, c := range conns {
+		checking.Go(func() { errs[i] = c.check() })
+	}
+	checking.Wait()
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		if n++; first == nil {
+			first = err
+		}
+	}
+	return n, first
+}
+
+// check reads what came while nobody read.
+func (c *benchConn) check() error {
+	if _, err := c.followed(c.rest); err != nil {
+		return err
+	}
+	c.conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	n, err := c.conn.Read(c.in)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	if n > 0 {
+		_, err = c.followed(c.in[:n])
+	}
+	return err
 }

@@ -19,14 +19,15 @@ import (
 
 // load is what a bench puts on a target.
 type load struct {
-	connections int
-	window      int           // messages in flight per connection
-	payload     int           // bytes of the message
-	burst       []byte        // window frames of it, masked each with its own key; shared by all connections, only read
-	warmup      time.Duration // before counting begins
-	duration    time.Duration // of counting
-	headers     []header
-	insecure    bool
+	connections  int
+	window       int           // messages in flight per connection
+	payload      int           // bytes of the message
+	burst        []byte        // window frames of it, masked each with its own key; shared by all connections, only read
+	warmup       time.Duration // before counting begins
+	duration     time.Duration // of counting
+	headers      []header
+	subprotocols []string
+	insecure     bool
 }
 
 // newLoad prepares the frames, text where the message is UTF-8 and asked for as text.
@@ -176,7 +177,7 @@ func (l *load) dial(ctx context.Context, to target) (*benchConn, error) {
 	}
 	deadline, _ := ctx.Deadline()
 	conn.SetDeadline(deadline)
-	rest, err := shake(conn, to, l.headers)
+	rest, err := shake(conn, to, l.headers, l.subprotocols)
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("upgrade: %w", err)
@@ -195,25 +196,13 @@ func dialNet(ctx context.Context, to target, insecure bool) (net.Conn, error) {
 }
 
 // shake upgrades conn and returns what came after the 101.
-func shake(conn net.Conn, to target, headers []header) (rest []byte, err error) {
+func shake(conn net.Conn, to target, headers []header, subprotocols []string) (rest []byte, err error) {
 	key := wire.NewKey()
-	var own wire.Headers
-	for _, h := range append([]header{
-		{"Host", to.url.Host},
-		{"Upgrade", "websocket"},
-		{"Connection", "Upgrade"},
-		{"Sec-WebSocket-Key", key},
-		{"Sec-WebSocket-Version", wire.Version},
-	}, headers...) {
-		add := own.Add
-		if strings.EqualFold(h.name, "Host") {
-			add = own.Set
-		}
-		if err := add(h.name, h.value); err != nil {
-			return nil, err
-		}
+	lines, err := upgradeHeaders(to, key, headers, subprotocols)
+	if err != nil {
+		return nil, err
 	}
-	request := own.AppendTo(fmt.Appendf(nil, "GET %s HTTP/1.1\r\n", to.url.RequestURI()))
+	request := lines.AppendTo(fmt.Appendf(nil, "GET %s HTTP/1.1\r\n", to.url.RequestURI()))
 	if _, err := conn.Write(append(request, "\r\n"...)); err != nil {
 		return nil, err
 	}
@@ -228,10 +217,35 @@ func shake(conn net.Conn, to target, headers []header) (rest []byte, err error) 
 		return nil, err
 	}
 	status, _ := strconv.Atoi(string(bytes.Fields(line)[1]))
-	if err := wire.CheckAnswer(status, answer, key, nil, nil); err != nil {
+	if err := wire.CheckAnswer(status, answer, key, subprotocols, nil); err != nil {
 		return nil, err
 	}
 	rest = make([]byte, in.Buffered())
 	_, err = in.Read(rest)
 	return rest, err
+}
+
+// upgradeHeaders are the lines of an upgrade request, RFC 6455 §4.1, and the caller's own after them.
+func upgradeHeaders(to target, key string, own []header, subprotocols []string) (*wire.Headers, error) {
+	all := []header{
+		{"Host", to.url.Host},
+		{"Upgrade", "websocket"},
+		{"Connection", "Upgrade"},
+		{"Sec-WebSocket-Key", key},
+		{"Sec-WebSocket-Version", wire.Version},
+	}
+	if len(subprotocols) > 0 {
+		all = append(all, header{"Sec-WebSocket-Protocol", strings.Join(subprotocols, ", ")})
+	}
+	var lines wire.Headers
+	for _, h := range append(all, own...) {
+		add := lines.Add
+		if strings.EqualFold(h.name, "Host") {
+			add = lines.Set
+		}
+		if err := add(h.name, h.value); err != nil {
+			return nil, err
+		}
+	}
+	return &lines, nil
 }

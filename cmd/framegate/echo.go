@@ -29,7 +29,7 @@ type echoSettings struct {
 	Delay  time.Duration `default:"1s" help:"Time before each answer of mode slow (${default})."`
 	After  int           `default:"1" placeholder:"N" help:"Answers before mode close-after closes (${default})."`
 	Code   uint16        `default:"1000" help:"Close code of mode close-after (${default})."`
-	Reason string        `help:"Close reason of mode close-after."`
+	Reason string        `placeholder:"TEXT" help:"Close reason of mode close-after."`
 	Status int           `default:"403" help:"HTTP status of mode refuse (${default})."`
 	Body   string        `placeholder:"TEXT" help:"Body of the answer of mode refuse."`
 	Hello  bool          `help:"Send the upgrade request as the first message, in JSON."`
@@ -43,6 +43,8 @@ func defaultEchoSettings() (s echoSettings, err error) {
 
 func (echoCommand) Help() string {
 	return `
+The modes:
+
     echo          sends every message back
     upper         sends text back in upper case
     tick          sends "tick 1", "tick 2", … whatever it receives

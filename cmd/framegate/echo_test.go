@@ -170,7 +170,7 @@ func rawEcho(t *testing.T, address string) net.Conn {
 	if err := to.UnmarshalText([]byte("ws://" + address + "/")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := shake(c, to, nil); err != nil {
+	if _, err := shake(c, to, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -264,6 +264,7 @@ func TestEchoAnswersABurstInOneWrite(t *testing.T) {
 	if writes := counted.writes.Load() - upgrade; writes > 3 {
 		t.Errorf("%d writes for %d messages that came at once", writes, messages)
 	}
+	c.Close()
 }
 
 // repeated is a connection on which the same bytes come again and again; what is written is thrown away.

@@ -86,6 +86,14 @@ func TestALongPipe(t *testing.T) {
 	}
 }
 
+func TestAServerThatGoesWhileWeSend(t *testing.T) {
+	url := serveFrames(t, serverFrame(wire.Text, "enough"), true)
+	code, _, errs := framegate(t, strings.Repeat(strings.Repeat("x", 10_000)+"\n", 2_000), "connect", url)
+	if code != exitFailed || !strings.Contains(errs, "framegate: ") {
+		t.Errorf("exit code %d, standard error:\n%s", code, errs)
+	}
+}
+
 func TestMistakesInWhatIsSent(t *testing.T) {
 	tests := []struct{ line, errs string }{
 		{"not \xff UTF-8", "a text message must be UTF-8"},

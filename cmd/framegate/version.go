@@ -19,9 +19,14 @@ A revision that ends in "+changes" was built from a tree with uncommitted change
 
 // Run prints the line.
 func (versionCommand) Run(std stdio) error {
-	info, _ := debug.ReadBuildInfo()
-	_, err := fmt.Fprintln(std.out, versionLine(info))
+	_, err := fmt.Fprintln(std.out, version())
 	return err
+}
+
+// version describes this build.
+func version() string {
+	info, _ := debug.ReadBuildInfo()
+	return versionLine(info)
 }
 
 // versionLine describes a build; info may be nil where a binary was built without module support.

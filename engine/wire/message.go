@@ -5,8 +5,8 @@ type Limits struct {
 	// MaxMessage is the most payload bytes a message may have, over all its fragments; in raw mode with compression agreed
 	// end to end, compressed bytes. 0 means [DefaultMaxMessage], below 0 no limit. Beyond it: [ErrTooBig].
 	MaxMessage int64
-	// MaxFragments is the most wire frames a message may have. 0 means [DefaultMaxFragments], below 0 no limit. Beyond it:
-	// [ErrTooManyFragments].
+	// MaxFragments is the most wire frames a message may have. 0 means one per 64 bytes of MaxMessage, and at least
+	// [DefaultMaxFragments]; below 0 no limit. Beyond it: [ErrTooManyFragments].
 	MaxFragments int
 }
 
@@ -16,7 +16,11 @@ const (
 	DefaultMaxFragments = 16384
 )
 
-const noLimit = 1<<63 - 1
+const (
+	noLimit          = 1<<63 - 1
+	bytesPerFragment = 64      // a peer that cuts a message into less is flooding, RFC 6455 has no limit of its own
+	maxFragments     = 1 << 30 // by default, where messages have no limit
+)
 
 func (l Limits) bytes() int64 {
 	switch {
@@ -31,7 +35,7 @@ func (l Limits) bytes() int64 {
 func (l Limits) fragments() int64 {
 	switch {
 	case l.MaxFragments == 0:
-		return DefaultMaxFragments
+		return max(DefaultMaxFragments, min(l.bytes()/bytesPerFragment, maxFragments))
 	case l.MaxFragments < 0:
 		return noLimit
 	}

@@ -72,6 +72,10 @@ func TestReaderChecksLimitsFromTheHeader(t *testing.T) {
 		{"over all fragments", wire.Limits{MaxMessage: 5}, join(frame(false, wire.Text, "123"), frame(true, wire.Continuation, "456")[:2]), wire.ErrTooBig},
 		{"control frames do not count", wire.Limits{MaxMessage: 5}, join(frame(false, wire.Text, "123"), frame(true, wire.Ping, "456"), frame(true, wire.Continuation, "45")), nil},
 		{"the next message starts at 0", wire.Limits{MaxMessage: 5}, join(frame(true, wire.Text, "12345"), frame(true, wire.Text, "12345")), nil},
+		{"fragments by default", wire.Limits{}, manyFragments(wire.DefaultMaxFragments), nil},
+		{"one more", wire.Limits{}, manyFragments(wire.DefaultMaxFragments + 1), wire.ErrTooManyFragments},
+		{"as many more as the message may be longer", wire.Limits{MaxMessage: 4 << 20}, manyFragments(4 << 20 / 64), nil},
+		{"one more than that", wire.Limits{MaxMessage: 4 << 20}, manyFragments(4<<20/64 + 1), wire.ErrTooManyFragments},
 		{"none", wire.Limits{MaxMessage: -1}, frame(true, wire.Binary, strings.Repeat("x", 2<<20)), nil},
 		{"default", wire.Limits{}, frame(true, wire.Binary, strings.Repeat("x", 1<<20)), nil},
 		{"over the default", wire.Limits{}, frame(true, wire.Binary, strings.Repeat("x", 1<<20+1)), wire.ErrTooBig},
@@ -90,6 +94,15 @@ func TestReaderChecksLimitsFromTheHeader(t *testing.T) {
 			t.Errorf("%s: follower says %v", tt.name, err)
 		}
 	}
+}
+
+// manyFragments is a message of n empty frames.
+func manyFragments(n int) []byte {
+	b := frame(false, wire.Text, "")
+	for range n - 2 {
+		b = append(b, frame(false, wire.Continuation, "")...)
+	}
+	return append(b, frame(true, wire.Continuation, "")...)
 }
 
 // Autobahn 6.4: the verdict must not wait for the rest of the message.

@@ -1,0 +1,18 @@
+package main
+
+import "framegate/filters"
+
+type explainCommand struct {
+	Filter string `arg:"" placeholder:"FILTER" help:"A filter type."`
+}
+
+func (explainCommand) Help() string {
+	return `
+The manual of a filter type, made from its own source: what it does, where it makes sense, its fields with defaults and
+limits, the attributes it reads and sets, and an example. framegate list filters shows all types.
+
+    framegate explain api-key`
+}
+
+// Run prints the manual.
+func (c *explainCommand) Run(std stdio) error { return filters.Explain(std.out, c.Filter) }

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"framegate/engine"
+	"framegate/filters"
+)
+
+type listCommand struct {
+	What string `arg:"" enum:"filters,attributes,policies,websockets" default:"filters" help:"What to list: ${enum} (${default})."`
+	Dir  string `arg:"" placeholder:"DIR" default:"." help:"The gateway's directory, for policies and websockets (${default})."`
+}
+
+func (listCommand) Help() string {
+	return `
+    framegate list filters
+    framegate list attributes
+    framegate list policies my-gateway
+    framegate list websockets my-gateway`
+}
+
+// Run prints one line for each.
+func (c *listCommand) Run(ctx context.Context, std stdio) error {
+	out := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	defer out.Flush()
+	switch c.What {
+	case "filters":
+		return listFilters(out)
+	case "attributes":
+		for _, name := range slices.Sorted(slices.Values(engine.EngineAttributes())) {
+			if strings.HasSuffix(name, ".") { // a family
+				name += "NAME"
+			}
+			fmt.Fprintf(out, "%s\t%s\n", name, engine.AttributeHooks(name))
+		}
+		return nil
+	}
+	snapshot, problems, err := loadOnce(ctx, c.Dir)
+	if err != nil {
+		writeProblems(std.err, problems)
+		return err
+	}
+	if c.What == "policies" {
+		for _, name := range slices.Sorted(maps.Keys(snapshot.Policies)) {
+			p := snapshot.Policies[name]
+			fmt.Fprintf(out, "%s\t%d filters\t%s\n", name, len(p.Nodes), p.At)
+		}
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(snapshot.Ports)) {
+		for _, w := range snapshot.Ports[name].Websockets {
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", name, w.Path, strings.TrimSpace(hooks(w)), w.At)
+		}
+	}
+	return nil
+}
+
+func listFilters(out *tabwriter.Writer) error {
+	for _, k := range filters.All() {
+		doc, err := k.Doc()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\n", k.Type, k.Hooks, doc.Summary)
+	}
+	return nil
+}

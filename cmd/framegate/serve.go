@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"framegate/engine"
+	"framegate/engine/console"
+	"framegate/engine/state"
+	"framegate/policies"
+	"framegate/scripts"
+)
+
+const (
+	// shutdownTime is what sessions have to end once the process was told to.
+	shutdownTime = 15 * time.Second
+	// stateSize bounds what filters and scripts keep beyond a session, in bytes.
+	stateSize = 64 << 20
+	// devPayloads is how many bytes of payloads `framegate dev` keeps of each message.
+	devPayloads = 10 << 10
+)
+
+// server is everything of one running gateway, put together.
+type server struct {
+	dir     string
+	std     stdio
+	log     *slog.Logger
+	scripts *scripts.Library
+	gateway *engine.Gateway
+	console *console.Console
+	echo    *echoServer // under `framegate dev`
+	echoAt  string
+	watch   bool
+	files   *watcher // nil without watch
+}
+
+// newServer puts a gateway together; dev gives it a back end and fuller records.
+func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
+	s := &server{dir: dir, std: std, watch: watch, log: slog.New(slog.NewTextHandler(std.err, nil))}
+	options := policies.Options{State: state.NewMemory(stateSize, nil), Log: s.log}
+	if dev {
+		if err := s.startEcho(); err != nil {
+			return nil, err
+		}
+		options.Payloads, options.Trails, options.StandIn = devPayloads, 1, s.echoAt
+	}
+	s.scripts = scripts.NewLibrary(scripts.Limits{}, options.State, s.log)
+	options.Scripts = s.scripts
+	s.gateway = engine.New(s.log, policies.Loader(dir, options))
+	return s, nil
+}
+
+// startEcho starts the back end that stands in for every remote host marked `dev: echo`.
+func (s *server) startEcho() error {
+	settings, err := defaultEchoSettings()
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("start the echo back end: %w", err)
+	}
+	s.echo, s.echoAt = newEchoServer(settings), l.Addr().String()
+	s.echo.Start(l)
+	return nil
+}
+
+// run serves until the context ends, and then ends every session.
+func (s *server) run(ctx context.Context) error {
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	s.banner()
+	return s.serve(ctx)
+}
+
+// start loads the configuration and opens the ports and the console. After an
+// error nothing is left running.
+func (s *server) start(ctx context.Context) error {
+	problems, err := s.gateway.Start(ctx)
+	writeProblems(s.std.err, problems)
+	if err != nil {
+		s.close()
+		return configurationError(s.dir, err, problems)
+	}
+	if err = s.startConsole(); err == nil && s.watch {
+		s.files, err = watchDirectory(s.dir, s.log)
+	}
+	if err != nil {
+		return errors.Join(err, s.stop())
+	}
+	return nil
+}
+
+// serve reloads when it is told to, until the context ends.
+func (s *server) serve(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	var changed <-chan struct{}
+	if s.files != nil {
+		changed = s.files.changed
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return s.stop()
+		case <-hangup:
+			s.reload(ctx, "SIGHUP")
+		case <-changed:
+			s.reload(ctx, "files changed")
+		}
+	}
+}
+
+func (s *server) startConsole() error {
+	settings := s.gateway.Snapshot().Console
+	if settings.Listen == "" {
+		return nil
+	}
+	s.console = console.New(s.gateway, settings, version(), s.log)
+	if err := s.console.Start(); err != nil {
+		s.console = nil
+		return fmt.Errorf("console: %w", err)
+	}
+	return nil
+}
+
+// reload takes over the configuration as it is now; a broken one changes nothing.
+func (s *server) reload(ctx context.Context, why string) {
+	problems, err := s.gateway.Reload(ctx)
+	writeProblems(s.std.err, problems)
+	if err != nil {
+		s.log.Error("reload refused, the running configuration stays", "because", why, "problems", len(problems))
+	}
+}
+
+// stop ends every session with 1001, and then everything else.
+func (s *server) stop() error {
+	defer s.close()
+	s.log.Info("stopping", "sessions", s.gateway.Sessions().Len())
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	err := s.gateway.Shutdown(ctx)
+	if s.console != nil {
+		err = errors.Join(err, s.console.Shutdown(ctx))
+	}
+	return err
+}
+
+// close frees what needs no peer's leave.
+func (s *server) close() {
+	if s.files != nil {
+		s.files.close()
+	}
+	s.scripts.Close()
+	if s.echo != nil {
+		s.echo.Close()
+	}
+}
+
+// banner says what listens where and what to type next.
+func (s *server) banner() {
+	out := s.std.out
+	addresses := s.gateway.Addresses()
+	snapshot := s.gateway.Snapshot()
+	fmt.Fprintf(out, "framegate serves %s\n", s.dir)
+	var first string
+	for _, name := range sorted(addresses) {
+		p := snapshot.Ports[name]
+		scheme := "ws"
+		if p.TLS != nil {
+			scheme = "wss"
+		}
+		for _, address := range addresses[name] {
+			for _, w := range p.Websockets {
+				url := scheme + "://" + address + w.Path
+				fmt.Fprintf(out, "  port %-10s %s%s\n", name, url, hooks(w))
+				if first == "" {
+					first = url
+				}
+			}
+		}
+	}
+	if s.echo != nil {
+		fmt.Fprintf(out, "  %-15s ws://%s/ stands in for the remote hosts marked dev: echo\n", "echo back end", s.echoAt)
+	}
+	if s.console != nil {
+		fmt.Fprintf(out, "  %-15s http://%s/\n", "console", s.console.Address())
+	}
+	if first != "" {
+		fmt.Fprintf(out, "\nnext:  framegate connect %s%s\n       framegate tail\n", first, hintFor(s.dir))
+	}
+}
+
+// hooks names the policies of a websocket.
+func hooks(w *engine.Websocket) string {
+	var parts []string
+	for _, h := range []struct {
+		hook   string
+		policy *engine.Policy
+	}{{"upgrade", w.Upgrade}, {"client frames", w.ClientFrame}, {"server frames", w.ServerFrame}, {"close", w.Closed}} {
+		if h.policy != nil {
+			parts = append(parts, h.hook+": "+h.policy.Name)
+		}
+	}
+	return "  (" + strings.Join(parts, ", ") + ")"
+}
+
+func sorted(m map[string][]string) []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// writeProblems prints problems as a person reads them.
+func writeProblems(w io.Writer, problems []engine.Problem) {
+	for _, p := range problems {
+		fmt.Fprintln(w, p.Excerpt())
+	}
+}
+
+// configurationError is the last line after the problems.
+func configurationError(dir string, err error, problems []engine.Problem) error {
+	if !errors.Is(err, engine.ErrConfiguration) {
+		return err
+	}
+	broken := 0
+	for _, p := range problems {
+		if !p.Warning {
+			broken++
+		}
+	}
+	if broken == 1 {
+		return fmt.Errorf("%s has 1 error", dir)
+	}
+	return fmt.Errorf("%s has %d errors", dir, broken)
+}

@@ -1,0 +1,450 @@
+package engine
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"framegate/engine/wire"
+)
+
+// The peers of these tests speak WebSocket by themselves: nothing of what they
+// send or check goes through the relay's own codec.
+
+// wsPeer is one end of a WebSocket in the test.
+type wsPeer struct {
+	net.Conn
+	r      *bufio.Reader
+	client bool // it masks what it sends, and must get no masked frames
+
+	open bool // a fragmented message waits for its continuation
+	op   byte
+	body []byte
+	text textCheck
+}
+
+// wsEvent is something that a peer has received.
+type wsEvent struct {
+	op   byte // of a message, or a control frame
+	body string
+}
+
+const (
+	opContinuation byte = 0x0
+	opText         byte = 0x1
+	opBinary       byte = 0x2
+	opClose        byte = 0x8
+	opPing         byte = 0x9
+	opPong         byte = 0xA
+	final          byte = 0x80
+)
+
+func (e wsEvent) String() string {
+	if len(e.body) > 60 {
+		return fmt.Sprintf("%s %.60q… (%d bytes)", wire.Op(e.op), e.body, len(e.body))
+	}
+	return fmt.Sprintf("%s %q", wire.Op(e.op), e.body)
+}
+
+// peerViolation is a frame that RFC 6455 forbids, and the code to close with.
+type peerViolation struct {
+	code uint16
+	what string
+}
+
+func (v *peerViolation) Error() string { return fmt.Sprintf("%d: %s", v.code, v.what) }
+
+// maskKey masks everything that test clients send.
+var maskKey = [4]byte{0x9D, 0x31, 0x07, 0xE2}
+
+func maskFrom(p []byte, offset int) {
+	for i := range p {
+		p[i] ^= maskKey[(offset+i)&3]
+	}
+}
+
+// appendHead appends a frame header; length is what it announces.
+func (p *wsPeer) appendHead(dst []byte, first byte, length int) []byte {
+	mask := byte(0)
+	if p.client {
+		mask = 0x80
+	}
+	switch {
+	case length < 126:
+		dst = append(dst, first, mask|byte(length))
+	case length < 1<<16:
+		dst = binary.BigEndian.AppendUint16(append(dst, first, mask|126), uint16(length))
+	default:
+		dst = binary.BigEndian.AppendUint64(append(dst, first, mask|127), uint64(length))
+	}
+	if p.client {
+		dst = append(dst, maskKey[:]...)
+	}
+	return dst
+}
+
+// appendBody appends the payload of a frame from an offset of it on.
+func (p *wsPeer) appendBody(dst []byte, body string, offset int) []byte {
+	dst = append(dst, body...)
+	if p.client {
+		maskFrom(dst[len(dst)-len(body):], offset)
+	}
+	return dst
+}
+
+// frame makes a whole frame.
+func (p *wsPeer) frame(first byte, body string) []byte {
+	head := p.appendHead(make([]byte, 0, len(body)+14), first, len(body))
+	return p.appendBody(head, body, 0)
+}
+
+// send sends a whole frame with FIN.
+func (p *wsPeer) send(op byte, body string) error {
+	_, err := p.Write(p.frame(final|op, body))
+	return err
+}
+
+// closeBody is the payload of a Close; 1005 has none.
+func closeBody(code uint16, reason string) string {
+	if code == wire.CloseNoStatus {
+		return ""
+	}
+	return string([]byte{byte(code >> 8), byte(code)}) + reason
+}
+
+func (p *wsPeer) sendClose(code uint16, reason string) error {
+	return p.send(opClose, closeBody(code, reason))
+}
+
+// receive returns the next message or control frame. What must not be sent is a
+// *peerViolation.
+func (p *wsPeer) receive() (wsEvent, error) {
+	for {
+		first, length, key, err := p.head()
+		if err != nil {
+			return wsEvent{}, err
+		}
+		if op := first & 0xF; op >= opClose {
+			body := make([]byte, length)
+			if _, err := io.ReadFull(p.r, body); err != nil {
+				return wsEvent{}, midFrame(err)
+			}
+			unmask(body, key, 0)
+			return wsEvent{op, string(body)}, checkedClose(op, body)
+		}
+		if err := p.data(first, length, key); err != nil {
+			return wsEvent{}, err
+		}
+		if first&final != 0 {
+			return wsEvent{p.op, string(p.body)}, nil
+		}
+	}
+}
+
+func midFrame(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// head reads a frame header and checks it.
+func (p *wsPeer) head() (first byte, length int, key [4]byte, err error) {
+	var b [8]byte
+	if _, err = io.ReadFull(p.r, b[:2]); err != nil {
+		return
+	}
+	first, length = b[0], int(b[1]&0x7F)
+	masked, short := b[1]&0x80 != 0, length
+	switch short {
+	case 126:
+		_, err = io.ReadFull(p.r, b[:2])
+		length = int(binary.BigEndian.Uint16(b[:]))
+	case 127:
+		_, err = io.ReadFull(p.r, b[:8])
+		length = int(binary.BigEndian.Uint64(b[:]))
+	}
+	if err == nil && masked {
+		_, err = io.ReadFull(p.r, key[:])
+	}
+	if err != nil {
+		return first, length, key, midFrame(err)
+	}
+	return first, length, key, p.checkHead(first, length, short, masked)
+}
+
+func (p *wsPeer) checkHead(first byte, length, short int, masked bool) error {
+	op := first & 0xF
+	what := ""
+	switch {
+	case masked == p.client:
+		what = "wrong masking"
+	case first&0x70 != 0:
+		what = "reserved bits"
+	case op > opBinary && op < opClose || op > opPong:
+		what = "reserved opcode"
+	case op >= opClose && (first&final == 0 || length > 125):
+		what = "control frame fragmented or too long"
+	case op == opContinuation && !p.open:
+		what = "nothing to continue"
+	case op < opClose && op != opContinuation && p.open:
+		what = "message not finished"
+	case short == 126 && length < 126 || short == 127 && length < 1<<16:
+		what = "length not minimal"
+	default:
+		return nil
+	}
+	return &peerViolation{wire.CloseProtocolError, what}
+}
+
+// data reads the payload of a data frame and checks text as its bytes arrive.
+func (p *wsPeer) data(first byte, length int, key [4]byte) error {
+	if op := first & 0xF; op != opContinuation {
+		p.op, p.body, p.text = op, p.body[:0], textCheck{}
+	}
+	p.open = first&final == 0
+	from := len(p.body)
+	for got := 0; got < length; {
+		if cap(p.body) == len(p.body) {
+			p.body = append(p.body, 0)[:len(p.body)]
+		}
+		room := p.body[len(p.body):min(cap(p.body), from+length)]
+		n, err := p.r.Read(room)
+		unmask(room[:n], key, got)
+		got += n
+		p.body = p.body[:len(p.body)+n]
+		if p.op == opText && !p.text.feed(room[:n]) {
+			return &peerViolation{wire.CloseInvalidPayload, "text is not UTF-8"}
+		}
+		if err != nil && got < length {
+			return midFrame(err)
+		}
+	}
+	if p.op == opText && !p.open && p.text.n > 0 {
+		return &peerViolation{wire.CloseInvalidPayload, "text ends inside a character"}
+	}
+	return nil
+}
+
+func unmask(p []byte, key [4]byte, offset int) {
+	if key == [4]byte{} {
+		return
+	}
+	for i := range p {
+		p[i] ^= key[(offset+i)&3]
+	}
+}
+
+// checkedClose checks the payload of a Close, RFC 6455 §5.5.1 and §7.4.
+func checkedClose(op byte, body []byte) error {
+	if op != opClose || len(body) == 0 {
+		return nil
+	}
+	if len(body) == 1 {
+		return &peerViolation{wire.CloseProtocolError, "close payload of one byte"}
+	}
+	switch code := binary.BigEndian.Uint16(body); {
+	case code < 1000, code >= 1004 && code <= 1006, code >= 1015 && code < 3000, code >= 5000:
+		return &peerViolation{wire.CloseProtocolError, fmt.Sprintf("close code %d", code)}
+	case !utf8.Valid(body[2:]):
+		return &peerViolation{wire.CloseInvalidPayload, "close reason is not UTF-8"}
+	}
+	return nil
+}
+
+// textCheck checks UTF-8 as it arrives: it fails with the first byte after which
+// no text can become valid.
+type textCheck struct {
+	tail [utf8.UTFMax]byte // a character half-read
+	n    int
+}
+
+func (c *textCheck) feed(p []byte) bool {
+	for c.n > 0 && len(p) > 0 {
+		c.tail[c.n] = p[0]
+		c.n++
+		p = p[1:]
+		if utf8.FullRune(c.tail[:c.n]) {
+			if r, size := utf8.DecodeRune(c.tail[:c.n]); r == utf8.RuneError && size < 2 {
+				return false
+			}
+			c.n = 0
+		}
+	}
+	whole := len(p)
+	for back := 1; back <= min(3, len(p)); back++ {
+		if utf8.RuneStart(p[len(p)-back]) {
+			if !utf8.FullRune(p[len(p)-back:]) {
+				whole = len(p) - back
+			}
+			break
+		}
+	}
+	if whole < len(p) {
+		c.n = copy(c.tail[:], p[whole:])
+	}
+	return utf8.Valid(p[:whole])
+}
+
+// outcome is what a correct peer has seen of its connection.
+type outcome struct {
+	close string // the payload of the Close that it got
+	err   error  // a violation, or how the connection ended without a Close
+}
+
+// echo is the correct peer: it answers messages and pings, RFC 6455 §5.5.2,
+// and closes. Its end of the connection is closed when it returns.
+func (p *wsPeer) echo() outcome {
+	defer p.Close()
+	for {
+		ev, err := p.receive()
+		var violation *peerViolation
+		switch {
+		case errors.As(err, &violation):
+			p.sendClose(violation.code, violation.what)
+			p.leave()
+			return outcome{err: err}
+		case err != nil:
+			return outcome{err: err}
+		case ev.op == opPong:
+			continue
+		case ev.op == opPing:
+			err = p.send(opPong, ev.body)
+		case ev.op == opClose:
+			p.send(opClose, ev.body)
+			p.leave()
+			return outcome{close: ev.body}
+		default:
+			err = p.send(ev.op, ev.body)
+		}
+		if err != nil {
+			return outcome{err: err}
+		}
+	}
+}
+
+// leave ends the connection as RFC 6455 §7.1.1 wants it: the server sends its
+// FIN first, and what the other end still sends is read.
+func (p *wsPeer) leave() {
+	if !p.client {
+		p.Conn.(*net.TCPConn).CloseWrite()
+	}
+	p.SetReadDeadline(time.Now().Add(10 * time.Second))
+	io.Copy(io.Discard, p.r)
+}
+
+// wsHost is a remote host in the test: whoever expects a path gets the
+// connections that are upgraded at it.
+type wsHost struct {
+	ln      net.Listener
+	address string
+	answer  func(q *http.Request, accept string) string // the 101, and what comes with it
+
+	mu      sync.Mutex
+	waiting map[string]chan *wsPeer
+}
+
+func newWSHost(t testing.TB) *wsHost {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &wsHost{ln: ln, address: ln.Addr().String(), waiting: make(map[string]chan *wsPeer), answer: plain101}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			h.accept(t, conn)
+		}
+	}()
+	t.Cleanup(func() {
+		ln.Close()
+		<-done
+	})
+	return h
+}
+
+func plain101(_ *http.Request, accept string) string {
+	return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + "\r\n\r\n"
+}
+
+// accept upgrades a connection. The gateway sends its request in one go, so
+// this does not hold up the next one.
+func (h *wsHost) accept(t testing.TB, conn net.Conn) {
+	r := bufio.NewReader(conn)
+	q, err := http.ReadRequest(r)
+	if err != nil {
+		t.Errorf("host: %v", err)
+		conn.Close()
+		return
+	}
+	h.mu.Lock()
+	waiting := h.waiting[q.URL.Path]
+	h.mu.Unlock()
+	if waiting == nil {
+		t.Errorf("host: nobody expects %s", q.URL.Path)
+		conn.Close()
+		return
+	}
+	io.WriteString(conn, h.answer(q, wire.AcceptKey(q.Header.Get("Sec-WebSocket-Key"))))
+	waiting <- &wsPeer{Conn: conn, r: r}
+}
+
+// expect registers for connections at a path.
+func (h *wsHost) expect(path string) chan *wsPeer {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ch := make(chan *wsPeer, 1)
+	h.waiting[path] = ch
+	return ch
+}
+
+// upgradeRequest is what a test client sends.
+func upgradeRequest(path string) string {
+	return "GET " + path + " HTTP/1.1\r\nHost: gateway.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+}
+
+// connect opens a WebSocket to the gateway; begun follows the request in the
+// same write.
+func connect(t testing.TB, address, path, begun string) *wsPeer {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := io.WriteString(conn, upgradeRequest(path)+begun); err != nil {
+		t.Fatal(err)
+	}
+	p := &wsPeer{Conn: conn, r: bufio.NewReader(conn), client: true}
+	conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+	answer, err := http.ReadResponse(p.r, nil)
+	if err != nil || answer.StatusCode != 101 {
+		t.Fatalf("upgrade: %v %v", answer, err)
+	}
+	return p
+}
+
+// pair opens a session through the gateway and returns both of its ends.
+func pair(t testing.TB, address string, h *wsHost, path string) (client, host *wsPeer) {
+	t.Helper()
+	arrived := h.expect(path)
+	client = connect(t, address, path, "")
+	host = <-arrived
+	t.Cleanup(func() { host.Close() })
+	host.SetReadDeadline(time.Now().Add(30 * time.Second))
+	return client, host
+}

@@ -1,0 +1,113 @@
+package console
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"framegate/engine"
+)
+
+// Gateway is what GET /api/v1/gateway says.
+type Gateway struct {
+	Version  string    `json:"version"`
+	Instance string    `json:"instance"` // changes when the gateway is started again
+	Revision string    `json:"revision"` // of the configuration
+	Loaded   time.Time `json:"loaded,omitzero"`
+	Ports    []Port    `json:"ports"`
+	Sessions int       `json:"sessions"` // how many are open
+	Records  uint64    `json:"records"`  // sequence number of the newest record
+	Problems []Problem `json:"problems"` // of the last load, warnings included
+}
+
+// Port is a port as it is configured, and where it listens by now.
+type Port struct {
+	Name       string   `json:"name"`
+	Addresses  []string `json:"addresses"`
+	Disabled   bool     `json:"disabled,omitempty"`
+	TLS        bool     `json:"tls,omitempty"`
+	Websockets []string `json:"websockets"` // their paths
+}
+
+// Problem is something wrong with the configuration.
+type Problem struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"` // from 1; missing where no place is known
+	Col     int    `json:"col,omitempty"`  // from 1
+	What    string `json:"what"`
+	Hint    string `json:"hint,omitempty"` // what to write instead
+	Warning bool   `json:"warning,omitempty"`
+	Excerpt string `json:"excerpt"` // all of it as a person reads it, with the source line and a caret
+}
+
+func problemsOf(problems []engine.Problem) []Problem {
+	out := make([]Problem, len(problems))
+	for i, p := range problems {
+		out[i] = Problem{File: p.File, Line: p.Line, Col: p.Col, What: p.What, Hint: p.Hint, Warning: p.Warning, Excerpt: p.Excerpt()}
+	}
+	return out
+}
+
+// getGateway is GET /api/v1/gateway.
+func (c *Console) getGateway(ctx *fasthttp.RequestCtx, _ string) error {
+	if err := known(ctx); err != nil {
+		return err
+	}
+	g := Gateway{
+		Version: c.version, Instance: c.instance, Ports: []Port{}, Sessions: c.gateway.Sessions().Len(),
+		Records: c.gateway.Journal().Last(), Problems: problemsOf(c.gateway.Problems()),
+	}
+	if snapshot := c.gateway.Snapshot(); snapshot != nil {
+		g.Revision, g.Loaded = snapshot.Revision, snapshot.Loaded
+		g.Ports = portsOf(snapshot, c.gateway.Addresses())
+	}
+	return answer(ctx, fasthttp.StatusOK, g)
+}
+
+func portsOf(snapshot *engine.Snapshot, addresses map[string][]string) []Port {
+	ports := make([]Port, 0, len(snapshot.Ports))
+	for name, p := range snapshot.Ports {
+		port := Port{Name: name, Addresses: addresses[name], Disabled: p.Disabled, TLS: p.TLS != nil, Websockets: []string{}}
+		slices.Sort(port.Addresses)
+		for _, w := range p.Websockets {
+			port.Websockets = append(port.Websockets, w.Path)
+		}
+		ports = append(ports, port)
+	}
+	slices.SortFunc(ports, func(a, b Port) int { return cmp.Compare(a.Name, b.Name) })
+	return ports
+}
+
+// Reloaded is the answer to POST /api/v1/reload. With an Error, the
+// configuration that ran before still runs.
+type Reloaded struct {
+	Error    string    `json:"error,omitempty"`
+	Revision string    `json:"revision"` // that runs now
+	Problems []Problem `json:"problems"`
+}
+
+// reload is POST /api/v1/reload: 200 when the new configuration runs, 422 when
+// it has errors.
+func (c *Console) reload(ctx *fasthttp.RequestCtx, _ string) error {
+	if err := known(ctx); err != nil {
+		return err
+	}
+	if err := body(ctx, &struct{}{}); err != nil {
+		return err
+	}
+	problems, err := c.gateway.Reload(c.ending)
+	result, status := Reloaded{Problems: problemsOf(problems)}, fasthttp.StatusOK
+	switch {
+	case errors.Is(err, engine.ErrConfiguration):
+		result.Error, status = err.Error(), fasthttp.StatusUnprocessableEntity
+	case err != nil:
+		return refuse(fasthttp.StatusServiceUnavailable, "%v", err)
+	}
+	if snapshot := c.gateway.Snapshot(); snapshot != nil {
+		result.Revision = snapshot.Revision
+	}
+	return answer(ctx, status, result)
+}

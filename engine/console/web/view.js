@@ -1,0 +1,148 @@
+// How records look. What comes from the network is only ever set as text.
+
+// el makes an element; children are elements or text.
+export function el(tag, attributes, ...children) {
+  const e = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (typeof value === "function") e.addEventListener(name, value);
+    else if (value !== null && value !== undefined && value !== false) e.setAttribute(name, value);
+  }
+  for (const child of children) if (child !== null && child !== undefined) e.append(child);
+  return e;
+}
+
+export const shortID = id => id.slice(0, 6);
+
+export function size(n) {
+  if (n < 1024) return n + " B";
+  return n < 1 << 20 ? (n / 1024).toFixed(1) + " KiB" : (n / (1 << 20)).toFixed(1) + " MiB";
+}
+
+export function millis(ms) {
+  if (!ms) return "";
+  if (ms < 1000) return ms.toFixed(ms < 10 ? 2 : 0) + " ms";
+  const s = ms / 1000;
+  return s < 120 ? s.toFixed(1) + " s" : Math.round(s / 60) + " min";
+}
+
+const two = (n, digits = 2) => String(n).padStart(digits, "0");
+
+function time(at) {
+  const t = new Date(at);
+  return `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}.${two(t.getMilliseconds(), 3)}`;
+}
+
+function bytes(base64) {
+  return Uint8Array.from(atob(base64), c => c.charCodeAt(0));
+}
+
+const hex = b => b.toString(16).padStart(2, "0");
+
+function oneLine(payload) {
+  if (!payload) return "";
+  if (payload.base64) return Array.from(bytes(payload.base64).slice(0, 24), hex).join(" ");
+  return (payload.text ?? "").slice(0, 300);
+}
+
+function dump(base64) {
+  const all = bytes(base64), lines = [];
+  for (let at = 0; at < all.length; at += 16) {
+    const row = Array.from(all.slice(at, at + 16));
+    const text = row.map(b => b > 31 && b < 127 ? String.fromCharCode(b) : ".").join("");
+    lines.push(at.toString(16).padStart(6, "0") + "  " + row.map(hex).join(" ").padEnd(48) + "  " + text);
+  }
+  return lines.join("\n");
+}
+
+export const arrow = r => r.dir === "client" ? "→" : r.dir === "host" ? "←" : r.kind === "close" ? "×" : "+";
+
+const bad = ["refused", "failed", "aborted", "closed", "dropped"];
+
+function outcomeClass(outcome) {
+  return bad.includes(outcome) ? "bad" : outcome === "changed" || outcome === "replied" ? "warn" : "";
+}
+
+// summary is a record in one line of text.
+export function summary(r) {
+  if (r.kind === "upgrade") return `${r.path} ${r.host ? "→ " + r.host : r.reason ?? ""}`;
+  if (r.kind === "close") return `${r.path} by ${r.by}: ${r.codeText}${r.reason ? " (" + r.reason + ")" : ""}`;
+  return oneLine(r.after ?? r.before) || r.reason || "";
+}
+
+// row is a record in the list.
+export function row(r) {
+  const what = r.kind === "upgrade" ? "upgrade" : r.kind === "close" ? "close" : r.op;
+  const state = r.kind === "upgrade" ? r.outcome + " " + r.status : r.kind === "close" ? String(r.code) : r.outcome;
+  return el("li", { role: "option", id: "r" + r.seq, "aria-selected": "false" },
+    el("time", { datetime: r.at, title: r.at }, time(r.at)),
+    el("span", { class: "session", title: r.session }, shortID(r.session)),
+    el("span", { class: r.dir ?? "quiet" }, arrow(r)),
+    el("span", {}, what),
+    el("span", { class: "size" }, r.kind === "frame" ? size(r.size) : millis(r.durationMs)),
+    el("span", { class: outcomeClass(r.outcome) }, state ?? ""),
+    el("span", {}, summary(r)));
+}
+
+function facts(pairs) {
+  const list = el("dl");
+  for (const [name, value] of pairs) if (value) list.append(el("dt", {}, name), el("dd", {}, value));
+  return list;
+}
+
+function payload(title, p, kind) {
+  if (!p) return null;
+  const shown = p.base64 ? dump(p.base64) : p.text ?? "";
+  const note = p.truncated ? `, the log kept ${size(p.base64 ? bytes(p.base64).length : new Blob([shown]).size)}` : "";
+  return el("div", {}, el("h3", {}, title + " ", el("span", { class: "quiet" }, size(p.size) + note)), el("pre", { class: kind }, shown));
+}
+
+const marks = { pass: ["✓", "good"], fail: ["✗", "bad"], abort: ["!", "bad"] };
+
+const value = v => v === null || v === undefined ? "(none)" : typeof v === "string" ? v : JSON.stringify(v);
+
+function step(s) {
+  const [mark, kind] = marks[s.result] ?? ["?", ""];
+  const item = el("li", { class: s.depth ? "d" + Math.min(s.depth, 3) : null },
+    el("div", { class: "step" },
+      el("span", { class: kind, title: s.result }, mark), el("strong", {}, s.filter),
+      s.type === s.filter ? null : el("span", { class: "quiet" }, s.type),
+      el("span", {}, s.arrow), el("span", { class: "us" }, s.us ? s.us.toFixed(1) + " µs" : "")));
+  if (s.reason) item.append(el("div", { class: kind }, s.reason));
+  for (const line of s.log ?? []) item.append(el("div", { class: "mono" }, "│ " + line));
+  for (const c of s.changes ?? []) {
+    item.append(el("div", { class: "mono" }, c.name + ": ", value(c.before), " → ", value(c.after)));
+  }
+  return item;
+}
+
+function trail(r) {
+  if (!r.trail?.length) return null;
+  return el("div", {}, el("h3", {}, "Trail ", el("span", { class: "quiet" }, "policy " + r.policy)), el("ol", { class: "trail" }, ...r.trail.map(step)));
+}
+
+function headers(list) {
+  if (!list?.length) return null;
+  return el("div", {}, el("h3", {}, "Request headers"), el("pre", {}, list.map(h => `${h.name}: ${h.value}`).join("\n")));
+}
+
+function title(r) {
+  if (r.kind === "upgrade") return `Upgrade: ${r.status} ${r.outcome}`;
+  if (r.kind === "close") return `Close ${r.code}: ${r.codeText}`;
+  return `${r.dir === "client" ? "client → host" : "client ← host"}: ${r.op}, ${r.outcome}`;
+}
+
+// detail is everything about a record; actions are buttons for its session.
+export function detail(r, close, actions) {
+  const count = t => t && `${t.messages} messages, ${size(t.bytes)}`;
+  const parts = [
+    el("div", { class: "top" }, el("h2", {}, title(r)), el("button", { type: "button", click: close, "aria-label": "Close details" }, "✕")),
+    facts([
+      ["time", r.at], ["session", r.session], ["path", r.path], ["port", r.port], ["client", r.client], ["subject", r.subject], ["host", r.host],
+      ["size", r.kind === "frame" && size(r.size)], ["fragments", r.fragments > 1 && String(r.fragments)], ["sent by", r.injected && "the gateway"],
+      ["closed by", r.by], [r.kind === "close" ? "lasted" : "took", millis(r.durationMs)], ["from client", count(r.in)], ["from host", count(r.out)],
+      ["policy", r.policy], ["reason", r.reason], ["record", "#" + r.seq],
+    ]),
+    actions, payload(r.after ? "Before" : "Payload", r.before, r.after ? "before" : ""), payload("After", r.after, "after"), trail(r), headers(r.headers),
+  ];
+  return parts.filter(part => part);
+}

@@ -1,0 +1,36 @@
+package filters
+
+import "framegate/engine"
+
+func init() {
+	register[reflectMessage](Kind{Type: "reflect", Aliases: []string{"Reflector"}, Hooks: engine.OnHTTP, Ends: true, Closing: true, Writes: []string{"http.response.status"}})
+}
+
+// Answers the HTTP request with the message as the filters before have left it:
+// content.body, and the headers that they added to the answer. In an upgrade policy
+// that is a plain HTTP answer instead of a session. As in Axway's Reflect Message
+// filter.
+//
+//	filters:
+//	  - type: set-message
+//	    contentType: text/plain
+//	    body: the gateway is up
+//	  - type: reflect
+type reflectMessage struct {
+	// Status is the status of the answer, 200 to 599. Without it: what set-message or
+	// http.response.status has set, else 200.
+	Status int `yaml:"status"`
+}
+
+func (f *reflectMessage) Prepare(*Env) error { return checkStatus(f.Status) }
+
+func (f *reflectMessage) Run(m *engine.Message) (bool, error) {
+	switch {
+	case f.Status != 0:
+		m.Answer.Status = f.Status
+	case m.Answer.Status == 0:
+		m.Answer.Status = 200
+	}
+	m.Answer.FromHost = false
+	return true, nil
+}

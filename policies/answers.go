@@ -1,0 +1,67 @@
+package policies
+
+import (
+	"slices"
+
+	"framegate/engine"
+)
+
+// checkAnswers warns of upgrade policies that can pass although no filter has
+// connected or answered: at run time that is a 500.
+func (c *compiler) checkAnswers() {
+	for _, port := range names(c.config.Ports) {
+		for _, w := range c.config.Ports[port].Websockets {
+			if w == nil || c.facts[w.OnUpgrade.Name] == nil {
+				continue
+			}
+			name := w.OnUpgrade.Name
+			if way := c.silent(name, nil); way != nil {
+				c.warnf(way.place, "end the way with connect-to-url, or with reflect and what else answers", "policy %q can pass after %s without having connected or answered; the client then gets 500", name, way.label())
+			}
+		}
+	}
+}
+
+// silent finds the filter after which a policy can pass although nothing on the
+// way has answered; nil where there is no such way.
+func (c *compiler) silent(name string, within []string) *Step {
+	p, graph := c.config.Policies[name], c.policies[name]
+	if p == nil || len(graph.Nodes) == 0 || len(within) > len(c.policies) {
+		return nil
+	}
+	seen := make([]bool, len(graph.Nodes))
+	var found *Step
+	var visit func(i int)
+	visit = func(i int) {
+		if i < 0 || seen[i] || found != nil {
+			return
+		}
+		seen[i] = true
+		s, n := p.Filters[i], &graph.Nodes[i]
+		if n.Failure == engine.EndPass || n.Success == engine.EndPass && !c.answersOnSuccess(s, append(within, name)) {
+			found = s
+			return
+		}
+		if !c.answersOnSuccess(s, append(within, name)) {
+			visit(n.Success)
+		}
+		visit(n.Failure)
+	}
+	visit(0)
+	return found
+}
+
+// answersOnSuccess tells whether the filter, when it passes, has connected or
+// answered: those that end a policy, and calls of policies that do.
+func (c *compiler) answersOnSuccess(s *Step, within []string) bool {
+	if s.kind == nil || s.kind.Ends || slices.Contains(writes(s), "http.response.status") {
+		return true
+	}
+	called := calledBy(s)
+	for _, name := range called {
+		if c.facts[name] != nil && c.silent(name, within) != nil {
+			return false
+		}
+	}
+	return len(called) > 0
+}

@@ -1,0 +1,167 @@
+package policies
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"framegate/engine"
+	"framegate/filters"
+)
+
+// hooksOf lists the hooks of a websocket with the policies they name.
+func hooksOf(w *Websocket) []struct {
+	hook engine.Hook
+	ref  reference
+} {
+	all := []struct {
+		hook engine.Hook
+		ref  reference
+	}{{engine.OnUpgrade, w.OnUpgrade}, {engine.OnClientFrame, w.OnClientFrame}, {engine.OnServerFrame, w.OnServerFrame}, {engine.OnClose, w.OnClose}}
+	return slices.DeleteFunc(all, func(h struct {
+		hook engine.Hook
+		ref  reference
+	}) bool {
+		return h.ref.Name == ""
+	})
+}
+
+// spreadHooks finds out in which hooks every policy runs: those that name it,
+// and those of the policies that call it.
+func (c *compiler) spreadHooks() {
+	for _, f := range c.facts {
+		f.hooks = 0
+	}
+	for name, p := range c.config.Policies {
+		for _, s := range p.Filters {
+			for _, called := range calledBy(s) {
+				if c.facts[called] != nil && c.facts[name].calls[called] == nil {
+					c.facts[name].calls[called] = s
+				}
+			}
+		}
+	}
+	for _, port := range names(c.config.Ports) {
+		for _, w := range c.config.Ports[port].Websockets {
+			if w == nil {
+				continue
+			}
+			for _, h := range hooksOf(w) {
+				c.spread(h.ref.Name, h.hook, h.ref.place)
+			}
+		}
+	}
+}
+
+// spread adds a hook to a policy and to all that it calls.
+func (c *compiler) spread(name string, hook engine.Hook, at place) {
+	f := c.facts[name]
+	if f == nil || f.hooks&hook != 0 {
+		return
+	}
+	f.hooks |= hook
+	f.usedAt[hook] = at
+	for _, called := range slices.Sorted(maps.Keys(f.calls)) {
+		c.spread(called, hook, at)
+	}
+}
+
+// calledBy lists the policies that the fields of a filter name: those whose
+// YAML name is policy, or ends in Policy.
+func calledBy(s *Step) []string {
+	if s == nil || s.filter == nil {
+		return nil
+	}
+	var called []string
+	walkFields(reflect.ValueOf(s.filter), "", func(name string, v reflect.Value) {
+		if v.Kind() == reflect.String && (name == "policy" || strings.HasSuffix(name, "Policy")) && v.String() != "" {
+			called = append(called, v.String())
+		}
+	})
+	return called
+}
+
+// walkFields calls visit for every field with a yaml tag, in structs, lists and maps.
+func walkFields(v reflect.Value, name string, visit func(name string, v reflect.Value)) {
+	switch {
+	case !v.IsValid():
+	case v.Kind() == reflect.Pointer && !v.IsNil() && !filters.IsScalar(v.Type()):
+		walkFields(v.Elem(), name, visit)
+	case filters.IsScalar(v.Type()):
+		visit(name, v)
+	case v.Kind() == reflect.Struct:
+		for _, f := range filters.Fields(v.Type()) {
+			walkFields(v.FieldByIndex(f.Index), f.Name, visit)
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			walkFields(v.Index(i), name, visit)
+		}
+	case v.Kind() == reflect.Map:
+		for _, key := range v.MapKeys() {
+			walkFields(v.MapIndex(key), name, visit)
+		}
+	}
+}
+
+// check finds what only the whole configuration shows.
+func (c *compiler) check() {
+	c.spreadHooks() // once more: while they were prepared, filters have named more policies
+	c.checkRecursion()
+	for _, name := range names(c.config.Policies) {
+		c.checkHooks(name)
+	}
+	if c.old != nil && c.old.config.Scripts != c.config.Scripts && c.singles["scripts"] != nil {
+		c.warnf(c.singles["scripts"].place, "start the gateway anew", "bounds of scripts have changed, and count from the next start on")
+	}
+	if c.broken() {
+		return // what follows would tell the same mistakes again
+	}
+	c.checkAttributes()
+	c.checkAnswers()
+}
+
+// checkHooks finds filters that make no sense where their policy runs.
+func (c *compiler) checkHooks(name string) {
+	f := c.facts[name]
+	for _, s := range c.config.Policies[name].Filters {
+		if s == nil || s.kind == nil {
+			continue
+		}
+		wrong := f.hooks &^ s.kind.Hooks
+		if wrong == 0 {
+			continue
+		}
+		first := wrong & -wrong
+		c.errorf(s.place, "it can be used in "+s.kind.Hooks.String(), "filter type %q makes no sense in %s, where policy %q runs (%s)", s.kind.Type, first, name, f.usedAt[first].position())
+	}
+}
+
+// checkRecursion finds policies that call themselves, directly or through others.
+func (c *compiler) checkRecursion() {
+	done := make(map[string]bool)
+	for _, name := range names(c.config.Policies) {
+		c.recursion(name, nil, done)
+	}
+}
+
+func (c *compiler) recursion(name string, way []string, done map[string]bool) {
+	f := c.facts[name]
+	if f == nil {
+		return
+	}
+	if at := slices.Index(way, name); at >= 0 {
+		s := c.facts[way[len(way)-1]].calls[name]
+		c.errorf(s.place, "call another policy, or lead an arrow back inside one policy", "policies call each other in a circle: %s", strings.Join(append(way[at:], name), " → "))
+		return
+	}
+	if done[name] {
+		return
+	}
+	way = append(way, name)
+	for _, called := range slices.Sorted(maps.Keys(f.calls)) {
+		c.recursion(called, way, done)
+	}
+	done[name] = true
+}

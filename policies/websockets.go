@@ -1,0 +1,111 @@
+package policies
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"framegate/engine"
+)
+
+// websocket compiles a websocket of a port.
+func (c *compiler) websocket(name string, port *Port, w *Websocket) *engine.Websocket {
+	out := &engine.Websocket{
+		Port: name, Path: w.Path, Exact: w.Match == "exact", Host: w.Host, Disabled: !w.Enabled,
+		Upgrade: c.hook(w.OnUpgrade, engine.OnUpgrade), ClientFrame: c.hook(w.OnClientFrame, engine.OnClientFrame),
+		ServerFrame: c.hook(w.OnServerFrame, engine.OnServerFrame), Closed: c.hook(w.OnClose, engine.OnClose),
+		Origins: w.Origins, Subprotocols: w.Subprotocols, NeedSub: w.SubprotocolRequired, ContentType: w.ContentType,
+		Limits: engine.Limits{
+			Message: int64(w.Limits.Message), MessageTime: w.Limits.MessageTime,
+			Total: w.Limits.Total, PerClient: w.Limits.PerClient, PerSubject: w.Limits.PerSubject,
+		},
+		Idle: port.IdleTimeout, Expire: w.Expire, Ping: engine.Ping{Every: w.Ping.Every, Timeout: w.Ping.Timeout},
+		OnFail: engine.FrameFault(w.OnFrameFault.Fail), OnAbort: engine.FrameFault(w.OnFrameFault.Abort),
+		OnChange:    map[string]engine.ChangeRule{"pin": engine.Pin, "migrate": engine.Migrate, "drain": engine.Drain}[w.OnChange],
+		KeepRemoved: w.OnRemove == "keep", MessageMode: w.Mode == "message",
+		Log: c.logRules(w.Log), At: w.place.position(),
+	}
+	if w.IdleTimeout != nil {
+		out.Idle = *w.IdleTimeout
+	}
+	c.checkPath(w)
+	c.checkOrigins(w)
+	c.checkSubprotocols(w)
+	return out
+}
+
+// hook finds the policy of a hook; nil where none is named.
+func (c *compiler) hook(ref reference, hook engine.Hook) *engine.Policy {
+	if ref.Name == "" {
+		return nil
+	}
+	p, ok := c.policies[ref.Name]
+	if !ok && (len(c.policies) > 0 || !c.broken()) {
+		c.errorf(ref.place, c.didYouMean(ref.Name, names(c.config.Policies), "policies"), "%s: there is no policy %q", hook, ref.Name)
+	}
+	return p
+}
+
+// logRules is what the traffic log keeps: the websocket's word, else the gateway's, else that of the command.
+func (c *compiler) logRules(own WebsocketLog) engine.LogRules {
+	all := c.config.TrafficLog
+	rules := engine.LogRules{Payload: c.options.Payloads, Trails: c.options.Trails}
+	for _, frames := range []*bool{all.Frames, own.Frames} {
+		if frames != nil {
+			rules.Off = !*frames
+		}
+	}
+	for _, size := range []*engine.Size{all.Payloads, own.Payloads} {
+		if size != nil {
+			rules.Payload = int(*size)
+		}
+	}
+	for _, trails := range []*int{all.Trails, own.Trails} {
+		if trails != nil {
+			rules.Trails = *trails
+		}
+	}
+	return rules
+}
+
+func (c *compiler) checkPath(w *Websocket) {
+	switch {
+	case w.Path == "":
+	case !strings.HasPrefix(w.Path, "/"):
+		c.errorf(w.at("path"), "write `path: /"+w.Path+"`", "path %q does not begin with a slash", w.Path)
+	case strings.ContainsAny(w.Path, "?#"):
+		c.errorf(w.at("path"), "write the path alone; filters read the query as ${params.query.NAME}", "path %q has more than a path in it", w.Path)
+	case strings.ContainsAny(w.Path, "*{} "):
+		c.errorf(w.at("path"), "write the fixed beginning of the path: with `match: longest` all that lies below it is served too", "path %q has a pattern in it", w.Path)
+	}
+}
+
+// checkOrigins finds origins that no browser sends (RFC 6454 §6.2).
+func (c *compiler) checkOrigins(w *Websocket) {
+	for i, origin := range w.Origins {
+		if origin == "*" || origin == "null" {
+			continue
+		}
+		u, err := url.Parse(strings.Replace(origin, ":*", ":0", 1))
+		switch {
+		case !strings.Contains(origin, "://"):
+			c.errorf(w.item("origins", i), "write scheme and host, such as https://"+origin, "origin %q has no scheme", origin)
+		case err != nil || u.Host == "":
+			c.errorf(w.item("origins", i), "write scheme and host, such as https://app.example.test", "%q is no origin", origin)
+		case u.Path != "" || u.RawQuery != "":
+			c.errorf(w.item("origins", i), fmt.Sprintf("write %s://%s", u.Scheme, u.Host), "origin %q has a path; browsers send scheme, host and port only", origin)
+		}
+	}
+}
+
+// checkSubprotocols finds names that cannot stand in the header (RFC 6455 §4.1: tokens).
+func (c *compiler) checkSubprotocols(w *Websocket) {
+	for i, name := range w.Subprotocols {
+		if name == "" || strings.ContainsAny(name, " \t\",;:()<>@\\/[]?={}") || printable(name) != name {
+			c.errorf(w.item("subprotocols", i), "write a name such as chat.v1; several make a list", "%q is no name for a subprotocol", name)
+		}
+	}
+	if w.SubprotocolRequired && len(w.Subprotocols) == 0 {
+		c.errorf(w.at("subprotocolRequired"), "add `subprotocols: [chat.v1]`", "subprotocolRequired without subprotocols refuses every client")
+	}
+}
