@@ -189,9 +189,12 @@ func (s *Session) end() {
 
 // closeFor is the Close that a peer gets when it has not been sent one.
 func (s *Session) closeFor(l *leg, cause Cause) (uint16, string) {
+	s.mu.Lock()
+	own := l.closing
+	s.mu.Unlock()
 	switch {
-	case l.closing != nil:
-		return l.closing.Code, l.closing.Reason
+	case own != nil:
+		return own.Code, own.Reason
 	case l.gotClose.Load():
 		return cause.Code, cause.Reason
 	case l.side == HostSide:
