@@ -123,11 +123,12 @@ func (g *Gateway) left(s *Session) {
 func readBuffered(conn net.Conn) []byte {
 	conn.SetReadDeadline(longAgo)
 	defer conn.SetReadDeadline(time.Time{})
+	b := takeBuffer(false)
+	defer giveBuffer(b)
 	var all []byte
-	var p [4096]byte
 	for {
-		n, err := conn.Read(p[:])
-		all = append(all, p[:n]...)
+		n, err := conn.Read(b.b)
+		all = append(all, b.b[:n]...)
 		if err != nil || n == 0 {
 			return all
 		}

@@ -38,6 +38,7 @@ type Policy struct {
 	Fault int // index of the fault handler, or -1
 	At    Position
 	Hash  string // changes when anything that the policy does changes
+	Unfit Hook   // hooks in which a filter of it makes no sense: as the gateway's fault handler it is left out there
 }
 
 // maxSteps is how many filters one run may go through, called policies included.
@@ -72,6 +73,9 @@ func (p *Policy) Run(m *Message) (bool, error) {
 	}
 	m.run.depth--
 	m.run.policy = caller
+	if !pass && err == nil {
+		m.run.explained = m.run.reason != "" // by the last filter that failed, wherever its arrow led
+	}
 	return pass, err
 }
 
@@ -103,7 +107,7 @@ func (p *Policy) Top(m *Message, gatewayFault *Policy) Outcome {
 	switch {
 	case p.Fault >= 0:
 		handler = p.handle(m, p.Fault, err)
-	case gatewayFault != nil:
+	case gatewayFault != nil && gatewayFault.Unfit&m.Hook == 0:
 		handler = gatewayFault.handle(m, 0, err)
 	default:
 		return out
@@ -165,7 +169,7 @@ func (p *Policy) visit(m *Message, node *Node, at int) (Result, error) {
 	pass, err := node.runGuarded(m)
 	r.current = caller
 	if !pass && !r.explained {
-		r.status, r.reason, r.named = 0, "", false
+		r.status, r.headers, r.reason, r.named = 0, Headers{}, "", false
 	}
 	s := &r.steps[mark]
 	if r.following {

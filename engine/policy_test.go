@@ -153,3 +153,18 @@ func BenchmarkPolicyOfFiveFilters(b *testing.B) {
 		p.Top(m, nil)
 	}
 }
+
+func TestAFailureWithoutAReasonHasNothingOfTheOneBefore(t *testing.T) {
+	throttled := filterFunc(func(m *Message) (bool, error) {
+		m.Fail(429, "too many")
+		return false, m.Challenge("Retry-After", "9")
+	})
+	no := filterFunc(func(m *Message) (bool, error) { return false, nil })
+	p := policyOf("p", throttled, no)
+	p.Nodes[0].Failure = 1
+	m := NewMessage(OnUpgrade, &Request{Headers: &Headers{}}, 0, nil)
+	p.Top(m, nil)
+	if status, headers, reason := m.Refusal(); status != 403 || headers.Len() != 0 || strings.Contains(reason, "too many") {
+		t.Errorf("refused with %d %s: %s", status, headers.AppendTo(nil), reason)
+	}
+}

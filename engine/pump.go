@@ -179,7 +179,7 @@ func (p *pump) use(w *Websocket) {
 	if p.from == HostSide {
 		p.policy = w.ServerFrame
 	}
-	p.log = !w.Log.Off
+	p.log = !w.Log.Off && !w.Log.NoFrames
 	limits := wire.Limits{MaxMessage: w.Limits.Message}
 	p.message = (p.policy != nil || w.MessageMode) && p.s.Extensions == ""
 	if p.message {

@@ -78,9 +78,10 @@ type Traffic struct {
 
 // LogRules says what the traffic log keeps of a websocket.
 type LogRules struct {
-	Off     bool // no records of frames
-	Payload int  // how many bytes of payloads are kept; 0: metadata only
-	Trails  int  // keep times, log lines and changes of one message in N; 0: of none
+	Off      bool // keep nothing
+	NoFrames bool // keep upgrades and closes only
+	Payload  int  // how many bytes of payloads are kept; 0: metadata only
+	Trails   int  // keep times, log lines and changes of one message in N; 0: of none
 }
 
 // dirName is the word for a side in records.

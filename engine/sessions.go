@@ -72,7 +72,7 @@ func (t *Sessions) Send(id string, to Side, op wire.Op, body []byte) error {
 // at most 1 MiB, for a message boundary.
 func (s *Session) Send(to Side, op wire.Op, body []byte) error {
 	err := s.legs[to].inject(op, body)
-	if err == nil && !s.Websocket().Log.Off {
+	if log := s.Websocket().Log; err == nil && !log.Off && !log.NoFrames {
 		s.pumps[to.Other()].record(Record{Op: op.String(), Size: int64(len(body)), Fragments: 1, Outcome: "sent", Injected: true})
 	}
 	return err

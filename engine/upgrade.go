@@ -159,8 +159,11 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 		Hook: OnUpgrade, Session: u.s, Request: q, Answer: &Answer{}, Offer: offer, from: ClientSide,
 		ctx: ctx,
 	}
-	u.m.run.following = true // upgrades are few: their trails are always whole
+	u.m.run.following = !u.w.Log.Off // upgrades are few: their trails are always whole
 	u.outcome = u.w.Upgrade.Top(u.m, u.snapshot.FaultHandler)
+	if u.outcome.Result == Aborted {
+		u.m.Logger().Warn("upgrade policy aborted", "policy", u.w.Upgrade.Name, "error", u.outcome.Reason)
+	}
 	u.s.Subject = u.m.Get(subjectAttr).String()
 	switch {
 	case u.outcome.Result != Passed:
@@ -237,9 +240,6 @@ func (u *upgrading) record(q *Request) {
 	}
 	if u.m != nil {
 		r.Policy, r.Trail = u.w.Upgrade.Name, u.m.Trail()
-		if u.outcome.Result == Aborted {
-			u.g.log.Warn("upgrade policy aborted", "session", u.s.ID, "policy", r.Policy, "error", u.outcome.Reason)
-		}
 	}
 	u.g.journal.Add(&r)
 }

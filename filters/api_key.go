@@ -16,7 +16,7 @@ func init() {
 // query parameter or a cookie. A refused upgrade gets 401. As in Axway's Authenticate
 // API Key filter.
 //
-// A client is a record with `key: sha256:…`, as `framegate hash --kind sha256`
+// A client is a record with `key: sha256:…`, as `framegate hash sha256`
 // prints it, or a list of such hashes while a key is being changed for another.
 // Keys must be long and random; only their hashes are kept and compared, known
 // and unknown ones in the same time. A request that carries several keys is refused.

@@ -179,3 +179,18 @@ func TestPolicyEndsAsTheCalledPolicyDoes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestACalledPolicyKeepsTheStatusOfTheFilterThatFailed(t *testing.T) {
+	limit := build(t, nil, func(f *throttling) { f.Key = sel("all") })
+	called := &engine.Policy{Name: "limit", Fault: -1, Nodes: []engine.Node{
+		{Name: "count", Type: "throttling", Filter: limit, Success: engine.EndPass, Failure: 1},
+		{Name: "note", Type: "true-filter", Filter: &trueFilter{}, Success: engine.EndFail, Failure: engine.EndFail},
+	}}
+	top := runs("admit", build(t, withPolicies(called), func(f *policy) { f.Policy = "limit" }))
+	m := upgrade("/")
+	top.Top(m, nil)
+	out := top.Top(m, nil)
+	if status, headers, _ := m.Refusal(); status != 429 || headers.Get("Retry-After") != "1" {
+		t.Errorf("refused with %d %s: %s", status, headers.AppendTo(nil), out.Reason)
+	}
+}

@@ -31,7 +31,7 @@ func init() {
 //
 //	filters:
 //	  - type: connect-to-url
-//	    url: ws://127.0.0.1:9001/rooms/${http.header.X-Room ?: "lobby"}
+//	    url: 'ws://127.0.0.1:9001/rooms/${http.header.X-Room ?: "lobby"}'
 type connectToURL struct {
 	// URL is where to connect to: ws:// and http:// mean the same, and so do wss:// and https://, which mean TLS. Its host is
 	// the name of a remote host, else the host and port of one, else it is dialled as it stands.

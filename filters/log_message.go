@@ -20,7 +20,7 @@ func init() { register[logMessage](Kind{Type: "log-message", Hooks: engine.OnAny
 //
 //	filters:
 //	  - type: log-message
-//	    format: upgrade by ${authentication.subject.id ?: "nobody"}
+//	    format: 'upgrade by ${authentication.subject.id ?: "nobody"}'
 //	    level: warn
 type logMessage struct {
 	// Format is the line's message.

@@ -18,7 +18,7 @@ func init() { register[setAttribute](Kind{Type: "set-attribute", Hooks: engine.O
 //	filters:
 //	  - type: set-attribute
 //	    attribute: chat.room
-//	    value: ${params.query.room ?: "lobby"}
+//	    value: '${params.query.room ?: "lobby"}'
 type setAttribute struct {
 	// Attribute is the attribute's dotted name. Of the gateway's own attributes only content.body,
 	// http.response.status and websock.session.NAME can be set.

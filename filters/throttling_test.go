@@ -62,6 +62,19 @@ func TestFloatingWindow(t *testing.T) {
 	}
 }
 
+func TestAFloatingWindowOnAClockThatIsTurnedBack(t *testing.T) {
+	f, m, c := throttle(t, func(f *throttling) { f.Allow, f.Every = 2, 10*second })
+	passes(t, f, m)
+	c.turn(-time.Minute)
+	passes(t, f, m)
+	c.turn(time.Minute)
+	fails(t, f, m, 429)
+	c.turn(10 * time.Second)
+	if got := tries(t, f, m, 5); got != 2 {
+		t.Errorf("%d passed after the window, want 2", got)
+	}
+}
+
 func TestAFloatingWindowNeverLetsTooManyPass(t *testing.T) {
 	for _, allow := range []int{1, 7, 64, 65, 1000} {
 		t.Run(fmt.Sprint(allow), func(t *testing.T) {

@@ -8,13 +8,13 @@ func init() { register[trueFilter](Kind{Type: "true-filter", Hooks: engine.OnAny
 // failure has been dealt with: the policy passes. As in Axway's True filter.
 //
 //	filters:
-//	  - type: message-size
-//	    atMost: 64KiB
+//	  - type: ip-address
+//	    allow: [10.0.0.0/8]
 //	    failure: note
 //	    success: pass
 //	  - name: note
 //	    type: log-message
-//	    format: message of ${websock.message.length} bytes
+//	    format: ${http.request.clientaddr} is from outside
 //	  - type: true-filter
 type trueFilter struct{}
 

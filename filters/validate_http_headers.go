@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func (f *validateHTTPHeaders) Prepare(*Env) error {
 		f.rules = append(f.rules, rule)
 	}
 	slices.SortFunc(f.rules, func(a, b headerRule) int {
-		return strings.Compare(strings.ToLower(a.name), strings.ToLower(b.name))
+		return cmp.Or(strings.Compare(strings.ToLower(a.name), strings.ToLower(b.name)), strings.Compare(a.name, b.name))
 	})
 	for i := 1; i < len(f.rules); i++ {
 		if before := f.rules[i-1].name; strings.EqualFold(before, f.rules[i].name) {

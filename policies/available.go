@@ -29,7 +29,7 @@ func (c *compiler) runsOf(w *Websocket) []*run {
 		}
 		r := &run{c: c, hook: h.hook}
 		r.add(h.ref.Name)
-		if handler := c.config.FaultHandler.Name; c.facts[handler] != nil {
+		if handler := c.config.FaultHandler.Name; c.facts[handler] != nil && c.policies[handler].Unfit&h.hook == 0 {
 			r.add(handler)
 		}
 		if len(runs) > 0 && runs[0].hook == engine.OnUpgrade {
@@ -164,16 +164,16 @@ func (r *run) has(name string) bool {
 // warn says where the attribute is to be had, or which one was meant.
 func (r *run) warn(s *Step, read read) {
 	hooks := engine.AttributeHooks(read.name)
-	inContext := r.upgrade != nil && r.upgrade.has(read.name)
 	inner, ofContext := strings.CutPrefix(read.name, "websock.context.")
+	inContext := !ofContext && r.upgrade != nil && r.upgrade.has(read.name)
 	hint := ""
 	switch {
 	case inContext:
 		hint = fmt.Sprintf("what the upgrade had is in its context: ${websock.context.%s}", read.name)
-	case hooks != 0:
-		hint = "it is set in " + hooks.String()
 	case ofContext:
 		hint = r.upgrade.suggest(inner, "websock.context.")
+	case hooks != 0:
+		hint = "it is set in " + hooks.String()
 	default:
 		hint = r.suggest(read.name, "")
 	}

@@ -82,19 +82,35 @@ func (d *decoder) fill(n *yaml.Node, v reflect.Value, what string, fields []filt
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		given[n.Content[i].Value] = n.Content[i+1]
 	}
-	for _, f := range fields {
-		value := given[f.Name]
+	values := make([]*yaml.Node, len(fields))
+	for i, f := range fields {
+		values[i] = given[f.Name]
 		delete(given, f.Name)
-		d.field(n, value, v.FieldByIndex(f.Index), what, f)
 	}
 	for _, name := range skip {
 		delete(given, name)
+	}
+	for i, f := range fields {
+		if values[i] == nil && f.Required && misspelt(given, f.Name, fields) {
+			continue // the unknown key is reported
+		}
+		d.field(n, values[i], v.FieldByIndex(f.Index), what, f)
 	}
 	for i := 0; i+1 < len(n.Content) && len(given) > 0; i += 2 {
 		if key := n.Content[i]; given[key.Value] != nil {
 			d.unknownKey(key, what, append(fieldNames(fields), skip...))
 		}
 	}
+}
+
+// misspelt tells whether one of the unknown keys was meant to be the field.
+func misspelt(unknown map[string]*yaml.Node, name string, fields []filters.Field) bool {
+	for key := range unknown {
+		if near, _ := nearest(key, fieldNames(fields)); near == name {
+			return true
+		}
+	}
+	return false
 }
 
 // unknownKey explains a key that the struct does not have.
@@ -107,7 +123,7 @@ func (d *decoder) unknownKey(key *yaml.Node, what string, names []string) {
 		d.errorf(d.source.at(key), hint, "unknown key %q in %s", key.Value, what)
 		return
 	}
-	d.errorf(d.source.at(key), didYouMean(key.Value, names, "keys of "+article(what)), "unknown key %q in %s", key.Value, what)
+	d.errorf(d.source.at(key), d.didYouMean(key.Value, names, "keys of "+article(what)), "unknown key %q in %s", key.Value, what)
 }
 
 // field fills one field, or gives it its default.
@@ -192,6 +208,9 @@ func stringKey(n *yaml.Node) *yaml.Node {
 	return &out
 }
 
+// singular is what one thing of a list is called.
+var singular = map[string]string{"websockets": "websocket", "certificates": "certificate", "filters": "filter"}
+
 // list fills a slice from a list. One scalar is a list of one.
 func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {
 	items := n.Content
@@ -199,17 +218,30 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {
 	case n.Kind == yaml.ScalarNode && filters.IsScalar(v.Type().Elem()) && !isNull(n):
 		items = []*yaml.Node{n}
 	case n.Kind != yaml.SequenceNode:
-		d.errorf(d.source.at(n), fmt.Sprintf("write `%s: [%s]`, or a list with a dash for each", what, example(v.Type().Elem())), "%q must be a list, not %s", what, d.show(n))
+		d.errorf(d.source.at(n), listHint(what, v.Type().Elem()), "%q must be a list, not %s", what, d.show(n))
 		return
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
-	for i, item := range items {
-		if isNull(item) {
-			d.errorf(d.source.at(item), "write a value after the dash, or delete the line", "an item of %q is empty", what)
+	v.Set(reflect.MakeSlice(v.Type(), 0, len(items)))
+	if single := singular[what]; single != "" {
+		what = single
+	}
+	for _, n := range items {
+		if isNull(n) {
+			d.errorf(d.source.at(n), "write a value after the dash, or delete the line", "an item of %q is empty", what)
 			continue
 		}
-		d.decode(item, v.Index(i), what)
+		item := reflect.New(v.Type().Elem()).Elem()
+		d.decode(n, item, what)
+		v.Set(reflect.Append(v, item))
 	}
+}
+
+// listHint says how a list is written.
+func listHint(what string, item reflect.Type) string {
+	if filters.IsScalar(item) {
+		return fmt.Sprintf("write `%s: [%s]`, or a line with a dash for each", what, example(item))
+	}
+	return "begin each item with a dash, its keys in the lines below"
 }
 
 // tree makes plain values of a node, as encoding/json would.

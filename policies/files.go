@@ -38,7 +38,7 @@ func fileProblem(name string, err error) string {
 	case errors.Is(err, fs.ErrInvalid), strings.Contains(err.Error(), "escapes"):
 		return fmt.Sprintf("file %s lies outside the gateway's directory", name)
 	case errors.Is(err, errTooLarge):
-		return fmt.Sprintf("file %s: %s", name, strings.TrimPrefix(err.Error(), errTooLarge.Error()+": "))
+		return fmt.Sprintf("file %s is too large: %s", name, strings.TrimPrefix(err.Error(), errTooLarge.Error()+": "))
 	}
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

@@ -15,6 +15,7 @@ type grapher struct {
 	index  map[string]int
 	nodes  []engine.Node
 	fault  int
+	loose  bool // an arrow leads nowhere
 }
 
 // graph compiles the list and the arrows of a policy. With problems the graph
@@ -79,11 +80,12 @@ func (g *grapher) target(arrow reference, what string) int {
 	if i, ok := g.index[arrow.Name]; ok {
 		return i
 	}
+	g.loose = true
 	names := g.names()
 	if what != "fault" {
 		names = append(names, "pass", "fail")
 	}
-	g.errorf(arrow.place, didYouMean(arrow.Name, names, "filters of this policy"), "%q leads to %q, which is no filter of policy %q", what, arrow.Name, g.policy.name)
+	g.errorf(arrow.place, g.didYouMean(arrow.Name, names, "filters of this policy"), "%q leads to %q, which is no filter of policy %q", what, arrow.Name, g.policy.name)
 	return engine.EndFail
 }
 
@@ -122,6 +124,9 @@ func (g *grapher) fallThrough() {
 
 // unreachable finds filters that no arrow leads to, from the start or the fault handler on.
 func (g *grapher) unreachable() {
+	if g.loose {
+		return // the arrow may have been meant for it
+	}
 	reached := make([]bool, len(g.nodes))
 	var visit func(i int)
 	visit = func(i int) {

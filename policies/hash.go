@@ -80,7 +80,7 @@ func scalarText(v reflect.Value) (text string) {
 // hashAll gives every policy and websocket its hash. A policy's hash covers its
 // filters and arrows, the files and stores they read, and the policies they call.
 func (c *compiler) hashAll(out *engine.Snapshot) {
-	if c.broken() {
+	if c.broken() || c.ctx.Err() != nil {
 		return
 	}
 	own := make(map[string]string, len(c.policies))
@@ -116,11 +116,11 @@ func (c *compiler) ownHash(p *Policy) string {
 	fmt.Fprintf(h, "%q %d\n", p.name, graph.Fault)
 	for i, s := range p.Filters {
 		n := &graph.Nodes[i]
-		asked := c.facts[p.name].steps[s]
-		fmt.Fprintf(h, "%q %s %d %d %s ", s.Name, s.Type, n.Success, n.Failure, asked.files.hash())
+		made := c.facts[p.name].steps[s]
+		fmt.Fprintf(h, "%q %s %d %d %s ", s.Name, s.Type, n.Success, n.Failure, made.files.hash())
 		digest(h, reflect.ValueOf(s.filter))
 		for _, store := range slices.Sorted(maps.Keys(c.storeHashes)) {
-			if asked.stores[store] || asked.files.mentions("stores") || mentions(s, "stores") {
+			if made.asked.stores[store] || made.files.mentions("stores") || mentions(s, "stores") {
 				fmt.Fprintf(h, " %q %s", store, c.storeHashes[store])
 			}
 		}
@@ -141,8 +141,8 @@ func (c *compiler) wholeHash(name string, own map[string]string) string {
 		for called := range c.facts[name].calls {
 			reach(called)
 		}
-		for s, asked := range c.facts[name].steps {
-			if asked.files.mentions(".call(") || mentions(s, ".call(") {
+		for s, made := range c.facts[name].steps {
+			if made.files.mentions(".call(") || mentions(s, ".call(") {
 				for any := range c.policies { // a script may call every one by its name
 					reach(any)
 				}

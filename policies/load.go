@@ -93,17 +93,10 @@ func openDirectory(dir string) (*os.Root, *engine.Problem) {
 
 // load is Load over any file system and table of filters.
 func load(ctx context.Context, files fs.FS, options Options, kinds catalog, old *engine.Snapshot) (*engine.Snapshot, []engine.Problem) {
-	if options.Env == nil {
-		options.Env = os.LookupEnv
-	}
-	if options.Log == nil {
-		options.Log = slog.New(slog.DiscardHandler)
-	}
+	options = options.withDefaults()
 	all := &report{secrets: make(map[string]string)}
-	r := &reader{report: all, files: track(files), env: options.Env, data: make(map[string]*source), written: make(map[*yaml.Node]string)}
-	r.readAll()
-	m := &merger{report: all, written: r.written, kinds: kinds, config: &Config{}, singles: make(map[string]*located), things: make(map[string]map[string]*located)}
-	m.merge(r.sources)
+	m := readConfig(all, files, options, kinds)
+	r := m.reader
 	if len(r.sources) == 0 {
 		return nil, all.sorted()
 	}
@@ -117,4 +110,47 @@ func load(ctx context.Context, files fs.FS, options Options, kinds catalog, old 
 	}
 	snapshot.Loaded = time.Now()
 	return snapshot, all.sorted()
+}
+
+// readConfig reads and decodes all files.
+func readConfig(all *report, files fs.FS, options Options, kinds catalog) *merger {
+	r := &reader{report: all, files: track(files), env: options.Env, data: make(map[string]*source), written: make(map[*yaml.Node]string)}
+	r.readAll()
+	m := &merger{report: all, reader: r, kinds: kinds, config: &Config{}, singles: make(map[string]*located), things: make(map[string]map[string]*located)}
+	m.merge(r.sources)
+	return m
+}
+
+// ScriptLimits is what a gateway says under `scripts:`, for making the library
+// of scripts that it is then loaded with. Where the configuration has problems,
+// which [Load] reports, it is the defaults.
+func ScriptLimits(dir string, options Options) scripts.Limits {
+	root, problem := openDirectory(dir)
+	if problem != nil {
+		return scripts.Limits{}
+	}
+	defer root.Close()
+	all := &report{secrets: make(map[string]string)}
+	m := readConfig(all, root.FS(), options.withDefaults(), tableOfFilters())
+	if all.broken() {
+		return scripts.Limits{}
+	}
+	return m.config.Scripts.limits()
+}
+
+func (s *Scripts) limits() scripts.Limits {
+	return scripts.Limits{
+		Call: s.Timeout, Load: s.LoadTimeout, Depth: s.CallDepth, Bytes: int(s.StringSize),
+		Elements: s.ArrayLength, Sends: s.SendsPerCall, Errors: s.ErrorsPerMinute,
+	}
+}
+
+func (o Options) withDefaults() Options {
+	if o.Env == nil {
+		o.Env = os.LookupEnv
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }

@@ -15,7 +15,7 @@ import (
 // merger makes one Config of the top-level keys of all sources.
 type merger struct {
 	*report
-	written map[*yaml.Node]string
+	reader  *reader
 	kinds   catalog
 	config  *Config
 	singles map[string]*located            // keys that may stand once: where they are
@@ -68,7 +68,7 @@ func (m *merger) source(s *source, v reflect.Value, all []filters.Field) {
 		m.errorf(s.at(s.root), choice(fieldNames(all), "write top-level keys"), "the file must be a map of top-level keys")
 		return
 	}
-	d := &decoder{report: m.report, source: s, written: m.written, kinds: m.kinds}
+	d := &decoder{report: m.report, source: s, written: m.reader.written, kinds: m.kinds}
 	for i := 0; i+1 < len(s.root.Content); i += 2 {
 		key, value := s.root.Content[i], s.root.Content[i+1]
 		at := slices.IndexFunc(all, func(f filters.Field) bool { return f.Name == key.Value })

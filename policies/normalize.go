@@ -12,6 +12,7 @@ type normalizer struct {
 	source *source
 	left   int                 // how many nodes the tree may still have
 	open   map[*yaml.Node]bool // aliases that are being written out
+	outer  *yaml.Node          // the outermost of them
 	full   bool
 }
 
@@ -36,7 +37,11 @@ func (n *normalizer) node(in *yaml.Node, depth int) *yaml.Node {
 	}
 	if n.left--; n.left < 0 {
 		n.full = true
-		n.errorf(n.source.at(in), "write less with aliases (*name), or split the file", "the file has too many values, aliases written out")
+		at := in
+		if n.outer != nil {
+			at = n.outer
+		}
+		n.errorf(n.source.at(at), "write less with aliases (*name), or split the file", "the file has too many values, aliases written out")
 		return in
 	}
 	if depth > maxDepth {
@@ -70,6 +75,10 @@ func (n *normalizer) alias(in *yaml.Node, depth int) *yaml.Node {
 		return in
 	}
 	n.open[in.Alias] = true
+	if n.outer == nil {
+		n.outer = in
+		defer func() { n.outer = nil }()
+	}
 	out := n.node(in.Alias, depth)
 	delete(n.open, in.Alias)
 	return out

@@ -132,19 +132,19 @@ func (r *report) syntax(s *source, err error) {
 			return
 		}
 	}
-	// A value that opens something on a line before is found there.
-	if prev := s.line(at.line - 1); strings.Contains(what, "mapping") || strings.Contains(what, "key") || strings.Contains(what, "block") {
-		for _, trap := range traps {
-			if hint, col, width, ok := trap(prev, 0, err.Error()); ok {
-				r.errorf(place{s, at.line - 1, col, width}, hint, "%s", what)
-				return
-			}
+	// What a line before opens and does not close is found there.
+	for _, trap := range traps {
+		if hint, col, width, ok := trap(s.line(at.line-1), 0, err.Error()); ok {
+			r.errorf(place{s, at.line - 1, col, width}, hint, "%s", what)
+			return
 		}
 	}
 	r.errorf(at, "look at the indentation, colons and quotes of this line and the one above", "%s", what)
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+var unknownAnchor = regexp.MustCompile(`unknown anchor '([^']+)'`)
 
 // maxReparsed is the longest text that is parsed again to find a syntax error.
 const maxReparsed = 64 << 10
@@ -161,6 +161,13 @@ func (s *source) syntaxPlace(err error) (place, string) {
 	}
 	if line := s.tabbed(); line > 0 {
 		return place{s, line, strings.IndexByte(s.line(line), '\t') + 1, 1}, "not YAML: a tab in the indentation"
+	}
+	if anchor := unknownAnchor.FindStringSubmatch(err.Error()); anchor != nil {
+		if i := strings.Index(s.text, "*"+anchor[1]); i >= 0 {
+			at = s.atOffset(i)
+			at.width = len(anchor[1]) + 1
+			return at, fmt.Sprintf("not YAML: no &%s for the alias *%s", anchor[1], anchor[1])
+		}
 	}
 	if token, message := s.reparse(); token != nil {
 		at.line, at.col = token.Position.Line, token.Position.Column

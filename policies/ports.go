@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"framegate/engine"
 )
 
@@ -26,7 +28,7 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 			Header: int(p.Limits.Header), URI: int(p.Limits.URI), Handshake: p.Limits.Handshake,
 		},
 	}
-	if len(p.Listen) == 0 {
+	if list := member(p.node, "listen"); list != nil && len(list.Content) == 0 && list.Kind == yaml.SequenceNode {
 		c.errorf(p.place, "write `listen: 127.0.0.1:8080`", "port %q has no address to listen on", name)
 	}
 	for i, address := range p.Listen {
@@ -114,9 +116,12 @@ func (c *compiler) certificate(at place, port string, pair Certificate) (tls.Cer
 		c.errorf(at, "write both `cert` and `key`", "port %q: a certificate needs its key, and a key its certificate", port)
 		return tls.Certificate{}, false
 	}
-	certPEM, certErr := c.pem(at, pair.Cert)
-	keyPEM, keyErr := c.pem(at, pair.Key)
-	if certErr != nil || keyErr != nil {
+	certPEM, err := c.pem(at, pair.Cert)
+	if err != nil {
+		return tls.Certificate{}, false
+	}
+	keyPEM, err := c.pem(at, pair.Key)
+	if err != nil {
 		return tls.Certificate{}, false
 	}
 	cert, err := tls.X509KeyPair(certPEM, keyPEM)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 
@@ -20,9 +21,46 @@ const blockStyle = yaml.LiteralStyle | yaml.FoldedStyle
 
 // preparation is what a filter asked for while it was prepared.
 type preparation struct {
-	files  *tracker
-	stores map[string]bool
-	calls  map[string]bool
+	files *tracker
+	asked *asked
+}
+
+// asked are the names that a filter asked for. Scripts go on asking while they
+// run, from many goroutines.
+type asked struct {
+	mu            sync.Mutex
+	stores, calls map[string]bool
+}
+
+func (a *asked) note(names map[string]bool, name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	names[name] = true
+}
+
+// lookups are what filters find by name. They do not change once loaded; scripts
+// hold them as long as they run.
+type lookups struct {
+	policies map[string]*engine.Policy
+	stores   map[string]*engine.Store
+}
+
+func (l *lookups) call(a *asked, name string) (*engine.Policy, error) {
+	p, ok := l.policies[name]
+	if !ok {
+		return nil, &unknownName{"policy", name, didYouMean(name, names(l.policies), "policies")}
+	}
+	a.note(a.calls, name)
+	return p, nil
+}
+
+func (l *lookups) store(a *asked, name string) (*engine.Store, error) {
+	s, ok := l.stores[name]
+	if !ok {
+		return nil, &unknownName{"store", name, didYouMean(name, names(l.stores), "stores")}
+	}
+	a.note(a.stores, name)
+	return s, nil
 }
 
 // prepare lets the filters of a policy get ready.
@@ -40,15 +78,15 @@ func (c *compiler) prepare(p *Policy) {
 
 func (c *compiler) prepareStep(p *Policy, s *Step) {
 	facts := c.facts[p.name]
-	asked := &preparation{files: track(c.reader.files), stores: make(map[string]bool), calls: make(map[string]bool)}
-	facts.steps[s] = asked
+	made := &preparation{track(c.reader.files), &asked{stores: make(map[string]bool), calls: make(map[string]bool)}}
+	facts.steps[s] = made
 	if preparer, ok := s.filter.(filters.Preparer); ok {
-		if err := guard(func() error { return preparer.Prepare(c.envOf(p, s, asked)) }); err != nil {
+		if err := guard(func() error { return preparer.Prepare(c.envOf(p, s, made)) }); err != nil {
 			s.broken = true
 			c.prepareProblem(s, err)
 		}
 	}
-	for name := range asked.calls {
+	for name := range made.asked.calls {
 		if facts.calls[name] == nil {
 			facts.calls[name] = s
 		}
@@ -69,29 +107,14 @@ func guard(prepare func() error) (err error) {
 }
 
 // envOf is what the filter may ask for.
-func (c *compiler) envOf(p *Policy, s *Step, asked *preparation) *filters.Env {
+func (c *compiler) envOf(p *Policy, s *Step, made *preparation) *filters.Env {
+	found, asked := &lookups{c.policies, c.stores}, made.asked
 	return &filters.Env{
 		Policy: p.name, Filter: s.Name, Line: s.place.line, Hooks: c.facts[p.name].hooks,
-		Files: asked.files, Hosts: c.hosts, Scripts: c.options.Scripts, State: c.options.State, Log: c.options.Log,
-		Call: func(name string) (*engine.Policy, error) {
-			called, ok := c.policies[name]
-			if !ok {
-				return nil, &unknownName{"policy", name, didYouMean(name, names(c.config.Policies), "policies")}
-			}
-			asked.calls[name] = true
-			return called, nil
-		},
-		Store: func(name string) (*engine.Store, error) {
-			if c.config.Stores[name] == nil {
-				return nil, &unknownName{"store", name, didYouMean(name, names(c.config.Stores), "stores")}
-			}
-			asked.stores[name] = true
-			if store := c.stores[name]; store != nil {
-				return store, nil
-			}
-			return engine.NewStore(name, nil), nil // it has problems of its own
-		},
-		At: func(field string) engine.Position { return c.textPosition(s, field) },
+		Files: made.files, Hosts: c.hosts, Scripts: c.options.Scripts, State: c.options.State, Log: c.options.Log,
+		Call:  func(name string) (*engine.Policy, error) { return found.call(asked, name) },
+		Store: func(name string) (*engine.Store, error) { return found.store(asked, name) },
+		At:    func(field string) engine.Position { return textPosition(s, field) },
 	}
 }
 
@@ -105,7 +128,7 @@ func (e *unknownName) Hint() string { return e.hint }
 
 // textPosition is where the text of a field begins; of a block (|) that is the
 // line below.
-func (c *compiler) textPosition(s *Step, field string) engine.Position {
+func textPosition(s *Step, field string) engine.Position {
 	at := s.at(field)
 	n := s.node
 	for rest := field; n != nil && rest != ""; {

@@ -114,30 +114,10 @@ func (r *reader) directory(dir string) {
 		name := path.Join(dir, entry.Name())
 		switch path.Ext(name) {
 		case ".yaml":
-			r.file(name, dir == "stores")
+			r.once(place{}, name, dir == "stores")
 		case ".yml":
 			r.warnf(place{source: &source{name: name}}, "rename it to "+strings.TrimSuffix(name, ".yml")+".yaml", "the file is not read: its name does not end in .yaml")
 		}
-	}
-}
-
-func (r *reader) file(name string, mayBeData bool) {
-	if len(r.sources) >= maxFiles {
-		return
-	}
-	limit := int64(maxConfigFile)
-	if mayBeData {
-		limit = maxDataFile
-	}
-	s := r.source(name, limit)
-	switch {
-	case s == nil:
-	case mayBeData && member(s.root, "stores") == nil:
-		r.data[name] = s
-	case len(s.text) > maxConfigFile:
-		r.errorf(place{source: s}, "split it: every policies/*.yaml is read; records go into files of stores", "the file has more than %d KiB", maxConfigFile>>10)
-	default:
-		r.sources = append(r.sources, s)
 	}
 }
 
@@ -164,21 +144,45 @@ func (r *reader) includePattern(at place, pattern string) {
 		r.errorf(at, "name files by their path in the gateway's directory, such as extra/*.yaml", "include %s lies outside the gateway's directory", pattern)
 		return
 	}
+	if !strings.ContainsAny(pattern, "*?[") {
+		r.once(at, pattern, false)
+		return
+	}
 	names, err := fs.Glob(r.files, pattern)
 	switch {
 	case err != nil:
 		r.errorf(at, "write * for any name, such as extra/*.yaml", "include %s is no pattern for file names", pattern)
 		return
-	case len(names) == 0 && !strings.ContainsAny(pattern, "*?["):
-		r.errorf(at, "names start at the gateway's directory", "there is no file %s", pattern)
-		return
 	case len(names) == 0:
 		r.warnf(at, "names start at the gateway's directory", "include %s finds no file", pattern)
 	}
 	for _, name := range names {
-		if !slices.ContainsFunc(r.sources, func(s *source) bool { return s.name == name }) && r.data[name] == nil {
-			r.file(name, false)
-		}
+		r.once(at, name, false)
+	}
+}
+
+// once reads a file that has not been read yet.
+func (r *reader) once(at place, name string, mayBeData bool) {
+	if len(r.sources) == maxFiles {
+		r.errorf(place{source: &source{name: name}}, "put more policies into one file", "the gateway has more than %d configuration files", maxFiles)
+		return
+	}
+	if r.data[name] != nil || slices.ContainsFunc(r.sources, func(s *source) bool { return s.name == name }) {
+		return
+	}
+	limit := int64(maxConfigFile)
+	if mayBeData {
+		limit = maxDataFile
+	}
+	s := r.sourceAt(at, name, limit)
+	switch {
+	case s == nil:
+	case mayBeData && member(s.root, "stores") == nil:
+		r.data[name] = s
+	case len(s.text) > maxConfigFile:
+		r.errorf(place{source: s}, "split it: every policies/*.yaml is read; records go into files of stores", "the file has more than %d KiB", maxConfigFile>>10)
+	default:
+		r.sources = append(r.sources, s)
 	}
 }
 

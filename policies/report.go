@@ -47,13 +47,19 @@ func (r *report) hide(text string) string {
 // broken tells whether the configuration is refused so far.
 func (r *report) broken() bool { return engine.Broken(r.problems) }
 
-// sorted lists the problems by file and line, each once.
+// samePlace tells whether the second problem is not worth saying beside the
+// first: one mistake is often found twice, by the decoder and by what uses the value.
+func samePlace(a, b engine.Problem) bool {
+	return a.Position == b.Position && (a.Line > 0 || a.What == b.What) && (!a.Warning || b.Warning)
+}
+
+// sorted lists the problems by file and line, the first of each place.
 func (r *report) sorted() []engine.Problem {
 	all := r.problems
 	slices.SortStableFunc(all, func(a, b engine.Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
-	all = slices.CompactFunc(all, func(a, b engine.Problem) bool { return a.Position == b.Position && a.What == b.What })
+	all = slices.CompactFunc(all, samePlace)
 	if rest := len(all) - maxProblems; rest > 0 {
 		broken := engine.Broken(all)
 		all = append(all[:maxProblems:maxProblems], engine.Problem{

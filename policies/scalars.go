@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"reflect"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +64,16 @@ func (d *decoder) scalarField(n *yaml.Node, v reflect.Value, what string) {
 		if written, ok := d.written[n]; ok && n.Value != "" {
 			what = strings.ReplaceAll(what, n.Value, written)
 		}
-		d.errorf(d.source.at(n), wrong.hint, "%s", what)
+		at := d.source.at(n)
+		if match := atCharacter.FindStringSubmatch(what); match != nil && d.written[n] == "" && n.Style&blockStyle == 0 {
+			skip, _ := strconv.Atoi(match[1])
+			if n.Style != 0 {
+				skip++
+			}
+			at.col, at.width = at.col+min(skip, at.width)-1, 1
+			what = strings.Replace(what, match[0], "", 1)
+		}
+		d.errorf(at, wrong.hint, "%s", what)
 	}
 }
 
@@ -178,7 +188,7 @@ func unmarshal(n *yaml.Node, target encoding.TextUnmarshaler) *wrong {
 		return &wrong{fmt.Sprintf("%q is no size", text), sizeHint(n.Value)}
 	case *engine.Prefix, *netip.Prefix:
 		what, hint, found := strings.Cut(err.Error(), ": write ")
-		if !found {
+		if !found || strings.HasSuffix(what, strconv.Quote(n.Value)) {
 			return &wrong{fmt.Sprintf("%q is no network", text), "write an address such as 192.0.2.7, or a network such as 192.0.2.0/24"}
 		}
 		return &wrong{what, "write " + hint}
@@ -186,17 +196,25 @@ func unmarshal(n *yaml.Node, target encoding.TextUnmarshaler) *wrong {
 		return &wrong{fmt.Sprintf("%q is no IP address", text), "write it as 192.0.2.7 or 2001:db8::7"}
 	case *netip.AddrPort:
 		return &wrong{fmt.Sprintf("%q is no address with a port", text), "write it as 192.0.2.7:8080"}
-	case *regexp.Regexp:
-		return &wrong{strings.TrimPrefix(err.Error(), "error parsing regexp: ") + " in the regular expression", "the syntax is RE2's: no look-around, no back references; single quotes keep backslashes"}
 	case *engine.Selector:
-		return &wrong{err.Error(), "write ${attribute}, ${attribute[\"part\"]} or ${attribute ?: \"default\"}; $${ for the two characters themselves"}
+		return &wrong{selectorPrefix.ReplaceAllString(err.Error(), ""), "write ${attribute}, ${attribute[\"part\"]} or ${attribute ?: \"default\"}; $${ for the two characters themselves"}
+	}
+	var pattern *syntax.Error
+	if errors.As(err, &pattern) {
+		return &wrong{fmt.Sprintf("%s in the regular expression: %s", pattern.Code, shorten(pattern.Expr)), "the syntax is RE2's: no look-around, no back references; single quotes keep backslashes"}
 	}
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
 		return &wrong{err.Error(), hinted.Hint()}
 	}
-	return &wrong{err.Error(), ""}
+	return &wrong{err.Error(), "`framegate explain` shows what can be written"}
 }
+
+// selectorPrefix repeats the text, which the source line shows anyway.
+var selectorPrefix = regexp.MustCompile(`^selector "(?:[^"\\]|\\.)*": `)
+
+// atCharacter is how the error of a selector says where.
+var atCharacter = regexp.MustCompile(` at character (\d+)`)
 
 // sizeUnit splits a size into its number and a unit that people write.
 var sizeUnit = regexp.MustCompile(`(?i)^([0-9.]+)\s*([kmg])(?:i?b?|bytes?)$`)
@@ -228,7 +246,7 @@ func (d *decoder) bounds(n *yaml.Node, v reflect.Value, f filters.Field) {
 		return
 	}
 	if v.Kind() == reflect.String && len(f.OneOf) > 0 && !slices.Contains(f.OneOf, v.String()) {
-		d.errorf(d.source.at(n), didYouMean(v.String(), f.OneOf, "allowed"), "%q must be one of %s, not %s", f.Name, strings.Join(f.OneOf, ", "), d.show(n))
+		d.errorf(d.source.at(n), d.didYouMean(v.String(), f.OneOf, "allowed"), "%q must be one of %s, not %s", f.Name, strings.Join(f.OneOf, ", "), d.show(n))
 		return
 	}
 	if bound, ok := limit(v.Type(), f.Min); ok && number(v) < number(bound) {
@@ -300,6 +318,9 @@ func kindName(t reflect.Type) string {
 
 // example is a value to show in a hint.
 func example(t reflect.Type) string {
+	if t == reflect.TypeFor[reference]() {
+		return "NAME"
+	}
 	switch kindName(t) {
 	case "a duration":
 		return "30s"

@@ -58,7 +58,7 @@ func (s *Step) decodeNode(d *decoder, n *yaml.Node, _ string) {
 	common := filters.Fields(reflect.TypeFor[Step]())
 	kind, known := d.kinds.lookup(kindNode.Value)
 	if !known {
-		d.errorf(d.source.at(kindNode), didYouMean(kindNode.Value, d.kinds.names, "filter types"), "there is no filter type %s", d.show(kindNode))
+		d.errorf(d.source.at(kindNode), d.didYouMean(kindNode.Value, d.kinds.names, "filter types"), "there is no filter type %s", d.show(kindNode))
 		s.common(d, n, common, keysOf(n))
 		return
 	}

@@ -14,6 +14,7 @@ import (
 func (c *compiler) loadStores() {
 	for _, name := range names(c.config.Stores) {
 		store := c.config.Stores[name]
+		c.stores[name] = engine.NewStore(name, nil) // so that filters find it, whatever is wrong with its records
 		records := store.Records
 		switch {
 		case store.File != "" && store.Records != nil:

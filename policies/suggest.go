@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // nearest finds the name that was most likely meant: the one with the smallest
@@ -27,7 +28,12 @@ func nearest(word string, names []string) (string, bool) {
 // squash removes what separates words, so that connect_to_url, connectToURL and
 // connect-to-url are one.
 func squash(name string) string {
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(name))
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == ' ' || r == '.' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
 }
 
 // distance is the number of insertions, deletions, replacements and swaps of
@@ -65,6 +71,15 @@ func didYouMean(word string, names []string, kind string) string {
 		return fmt.Sprintf("did you mean %q?", name)
 	}
 	return choice(names, kind)
+}
+
+// didYouMean is the hint for an unknown name. Past the problems that are listed
+// it saves the search, which takes its time where there are thousands of names.
+func (r *report) didYouMean(word string, names []string, kind string) string {
+	if len(r.problems) > maxProblems {
+		return "mend the problems above first"
+	}
+	return didYouMean(word, names, kind)
 }
 
 // choice lists the names there are.

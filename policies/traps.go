@@ -52,7 +52,7 @@ func selectorTrap(line string, _ int, _ string) (string, int, int, bool) {
 
 // starTrap: a star begins an alias.
 func starTrap(line string, _ int, message string) (string, int, int, bool) {
-	if !strings.Contains(message, "alias") && !strings.Contains(message, "anchor") {
+	if !strings.Contains(message, "alias") && !strings.Contains(message, "anchor") && !strings.Contains(message, "alphabetic") {
 		return "", 0, 0, false
 	}
 	return quoteFound(bareStar, line, "a text that begins with * must be quoted")

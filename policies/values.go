@@ -190,8 +190,7 @@ func (v *values) named(s *source, n *yaml.Node, name string) *yaml.Node {
 		at = member(at, key)
 	}
 	if at == nil {
-		names := leaves(v.tree, "")
-		v.errorf(s.at(n), didYouMean(name, names, "values in "+v.from), "no value %q in %s", name, v.from)
+		v.errorf(s.at(n), v.didYouMean(name, leaves(v.tree, ""), "values in "+v.from), "no value %q in %s", name, v.from)
 		return nil
 	}
 	if at.Kind == yaml.MappingNode || at.Tag == "!!null" {

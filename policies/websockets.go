@@ -40,8 +40,8 @@ func (c *compiler) hook(ref reference, hook engine.Hook) *engine.Policy {
 		return nil
 	}
 	p, ok := c.policies[ref.Name]
-	if !ok {
-		c.errorf(ref.place, didYouMean(ref.Name, names(c.config.Policies), "policies"), "%s: there is no policy %q", hook, ref.Name)
+	if !ok && (len(c.policies) > 0 || !c.broken()) {
+		c.errorf(ref.place, c.didYouMean(ref.Name, names(c.config.Policies), "policies"), "%s: there is no policy %q", hook, ref.Name)
 	}
 	return p
 }
@@ -50,9 +50,14 @@ func (c *compiler) hook(ref reference, hook engine.Hook) *engine.Policy {
 func (c *compiler) logRules(own WebsocketLog) engine.LogRules {
 	all := c.config.TrafficLog
 	rules := engine.LogRules{Payload: c.options.Payloads, Trails: c.options.Trails}
+	for _, enabled := range []*bool{all.Enabled, own.Enabled} {
+		if enabled != nil {
+			rules.Off = !*enabled
+		}
+	}
 	for _, frames := range []*bool{all.Frames, own.Frames} {
 		if frames != nil {
-			rules.Off = !*frames
+			rules.NoFrames = !*frames
 		}
 	}
 	for _, size := range []*engine.Size{all.Payloads, own.Payloads} {

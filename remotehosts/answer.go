@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/valyala/fasthttp"
 
@@ -21,13 +22,21 @@ const (
 	maxBody     = 10 << 20        // bytes of a refusal's body, without its transfer coding
 )
 
+// readers are the buffers that answers are read with; nothing of one is kept.
+var readers = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
+
 // run sends the request and reads the answer: a socket, or [*Refused]. The
 // deadlines are the connection's.
 func (s *handshake) run(conn net.Conn) (*engine.Socket, error) {
 	if _, err := conn.Write(s.head); err != nil {
 		return nil, err
 	}
-	r := bufio.NewReader(conn)
+	r := readers.Get().(*bufio.Reader)
+	r.Reset(conn)
+	defer func() {
+		r.Reset(nil)
+		readers.Put(r)
+	}()
 	a, err := readFinal(r)
 	if err != nil {
 		return nil, err

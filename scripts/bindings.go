@@ -40,6 +40,7 @@ var helpers = map[string]func(c *machine) goja.Value{
 	helpPow:        func(c *machine) goja.Value { return c.rt.ToValue(c.pow) },
 	helpMul:        func(c *machine) goja.Value { return c.rt.ToValue(c.mul) },
 	helpShl:        func(c *machine) goja.Value { return c.rt.ToValue(c.shl) },
+	helpText:       func(c *machine) goja.Value { return c.rt.ToValue(c.grown) },
 	helpFreeze:     func(c *machine) goja.Value { return c.rt.ToValue(c.freeze) },
 }
 

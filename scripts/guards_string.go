@@ -11,10 +11,18 @@ func (c *machine) text(v goja.Value) goja.String {
 	if s, ok := v.(goja.String); ok {
 		return s
 	}
-	if v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
+	if _, isSymbol := v.(*goja.Symbol); isSymbol || v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
 		return nil
 	}
-	s, _ := v.ToString().(goja.String)
+	return c.toText(v)
+}
+
+// toText is what String(v) says; toString of the script may run.
+func (c *machine) toText(v goja.Value) goja.String {
+	if s, ok := v.(goja.String); ok {
+		return s
+	}
+	s, _ := c.rt.ToValue(v.String()).(goja.String)
 	return s
 }
 
@@ -55,8 +63,8 @@ func guardStringConcat(c *machine, call *goja.FunctionCall, native goja.Callable
 		total = s.Length()
 	}
 	for i, arg := range call.Arguments {
-		s, ok := arg.ToString().(goja.String)
-		if ok {
+		if _, isSymbol := arg.(*goja.Symbol); !isSymbol {
+			s := c.toText(arg)
 			call.Arguments[i] = s
 			total += s.Length()
 		}
@@ -111,11 +119,9 @@ func guardReplace(c *machine, call *goja.FunctionCall, native goja.Callable) goj
 	counter := &replacement{c: c, total: s.Length()}
 	if f, ok := goja.AssertFunction(args[1]); ok {
 		args[1] = c.rt.ToValue(func(call goja.FunctionCall) goja.Value {
-			v := rethrow(f(undefined, call.Arguments...)).ToString()
-			if made, ok := v.(goja.String); ok {
-				counter.add(made.Length())
-			}
-			return v
+			made := c.toText(rethrow(f(undefined, call.Arguments...)))
+			counter.add(made.Length())
+			return made
 		})
 	} else if template := c.text(args[1]); template != nil {
 		args[1] = template
@@ -238,4 +244,13 @@ func bounded(name string) func(c *machine) goja.Value {
 		c.must(f.DefineDataProperty("name", c.rt.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 		return f
 	}
+}
+
+// grown looks at the size of a text that may have met itself.
+func (c *machine) grown(call goja.FunctionCall) goja.Value {
+	v := call.Argument(0)
+	if s, ok := v.(goja.String); ok && s.Length() > c.code.limits.Bytes {
+		c.exceed("a text of more than %d characters", c.code.limits.Bytes)
+	}
+	return v
 }

@@ -16,6 +16,7 @@ const (
 	helpPow    = " pow"    // x ** y
 	helpMul    = " mul"    // x * y, where there are BigInts
 	helpShl    = " shl"    // x << y, where there are BigInts
+	helpText   = " text"   // an addition in which a text may meet itself
 	helpFreeze = " freeze" // what a frozen copy has at its top level
 )
 
@@ -34,6 +35,7 @@ var bigOperators = map[token.Token]string{
 func instrument(body *ast.BlockStatement, f *facts) {
 	f.helpers = make(map[string]bool)
 	classes := classesOf(body)
+	f.guardGrowth(body, countersOf(body))
 	walk(body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.SpreadElement:

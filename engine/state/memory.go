@@ -46,8 +46,11 @@ type Memory struct {
 // NewMemory makes an empty Memory that holds at most limit bytes: keys, values
 // and what it costs to keep them. A write that would take it further returns
 // [ErrFull], so that no script can use up the process; nothing that has not
-// expired is ever thrown out. The clock is usually [time.Now].
+// expired is ever thrown out. A nil clock is [time.Now].
 func NewMemory(limit int64, now func() time.Time) *Memory {
+	if now == nil {
+		now = time.Now
+	}
 	s := &Memory{now: now, limit: limit, seed: maphash.MakeSeed()}
 	for i := range s.shards {
 		s.shards[i].entries = make(map[name]*entry)

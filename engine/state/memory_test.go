@@ -225,3 +225,9 @@ func TestCountingTogetherLosesNothing(t *testing.T) {
 		t.Errorf("%d bytes in use with nothing stored", s.Used())
 	}
 }
+
+func TestWithoutAClockItIsTheProcess(t *testing.T) {
+	s := NewMemory(1<<20, nil)
+	put(t, s, "k", "v", time.Hour)
+	expect(t, s, "k", "v", true)
+}

@@ -1,0 +1,67 @@
+package policies
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"framegate/engine"
+)
+
+// 10,000 filters in one policy are no problem but their number of lines.
+func TestManyFilters(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(echo + "  long:\n    filters:\n")
+	for i := range 5000 {
+		fmt.Fprintf(&b, "      - {name: f%d, type: true-filter}\n", i)
+	}
+	s := one(b.String()).load(t, options(t, nil), nil)
+	if got := len(s.Policies["long"].Nodes); got != 5000 {
+		t.Errorf("%d nodes", got)
+	}
+}
+
+// A file with a hundred thousand keys that nobody knows is refused, and not
+// with a hundred thousand problems.
+func TestManyProblems(t *testing.T) {
+	var b strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&b, "k%d: 1\n", i)
+	}
+	_, problems := load(t.Context(), one(b.String()+echo).files(), options(t, nil), tableOfFilters(), nil)
+	if len(problems) != maxProblems+1 || !strings.Contains(problems[maxProblems].What, "more problems") {
+		t.Errorf("%d problems, the last %v", len(problems), problems[len(problems)-1])
+	}
+}
+
+func TestManyRecords(t *testing.T) {
+	var b strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&b, "client-%d: {plan: gold, rooms: [a]}\n", i)
+	}
+	g := one(echo + "stores: {clients: {file: stores/clients.yaml}}\n")
+	g["stores/clients.yaml"] = b.String()
+	g.load(t, options(t, nil), nil)
+}
+
+func TestRecordsAreTrees(t *testing.T) {
+	g := one(echo + "stores: {plans: {records: {gold: {limit: 7, rate: 1.5, on: true, rooms: [a, 2], since: 2026-01-02, none: null}}}}\n")
+	o := options(t, nil)
+	g["gateway.yaml"] += "  \n"
+	files := g.files().(fstest.MapFS)
+	s, problems := load(t.Context(), files, o, tableOfFilters(), nil)
+	if s == nil {
+		t.Fatal(text(problems))
+	}
+	record := ConfigOf(s).Stores["plans"].Records["gold"].(map[string]any)
+	value := engine.TreeValue(record)
+	for member, want := range map[string]string{"limit": "7", "rate": "1.5", "on": "true", "since": "2026-01-02", "rooms": `["a",2]`, "none": ""} {
+		if got := value.Member(member).String(); got != want {
+			t.Errorf("%s is %q, want %q", member, got, want)
+		}
+	}
+	if value.Member("limit").Int() != 7 {
+		t.Error("a number became a text")
+	}
+}

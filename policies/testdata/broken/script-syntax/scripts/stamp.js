@@ -1,0 +1,4 @@
+export function invoke(msg) {
+  const m = JSON.parse(msg.body;
+  return true;
+}

@@ -1,0 +1,3 @@
+export function stamp(msg) {
+  return true;
+}
