@@ -59,7 +59,7 @@ func (s *Session) Stop(c Cause) {
 	deadline := time.Now().Add(closeGrace)
 	for i := range s.legs {
 		s.legs[i].conn.SetWriteDeadline(deadline)
-		s.legs[i].wake()
+		s.readUntil(&s.legs[i], longAgo)
 	}
 }
 
@@ -102,9 +102,9 @@ func (s *Session) ended(p *pump, err error) {
 // await gives a peer the grace to send its own Close, and what it still has to
 // say before it; the pump that reads it goes on until then.
 func (s *Session) await(l *leg) {
-	l.conn.SetReadDeadline(time.Now().Add(closeGrace))
+	s.readUntil(l, time.Now().Add(closeGrace))
 	if s.halted.Load() {
-		l.wake()
+		s.readUntil(l, longAgo)
 	}
 }
 
@@ -136,7 +136,7 @@ func (s *Session) lost(gone, other *leg, err error) {
 // cut ends a session whose pump waits on a connection that is broken.
 func (s *Session) cut(p *pump, err error) {
 	s.lost(p.src, p.dst, err)
-	p.src.wake()
+	s.readUntil(p.src, longAgo)
 }
 
 // aside does what may have to wait for a slow peer.
