@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+
 	"framegate/engine/wire"
 )
 
@@ -116,6 +118,10 @@ func (p *pump) deliver(ev *wire.Event) error {
 	if out.Result != Passed {
 		p.fault(m, out)
 	}
+	if m.verdict == Forward && (m.changed || m.Op != ev.Op) && sendable(m.Op, m.body) != nil {
+		out = Outcome{Result: Aborted, Reason: "the policy made a text message that is not UTF-8"}
+		m.Close(wire.CloseInvalidPayload, out.Reason) // RFC 6455 §8.1; it must not go on, whatever onFrameFault says
+	}
 	if p.log {
 		p.recordMessage(m, ev, out)
 	}
@@ -148,7 +154,9 @@ func (p *pump) fault(m *Message, out Outcome) {
 	}
 	switch rule.Verdict {
 	case Reply:
-		m.Reply(wire.Text, []byte(rule.Body))
+		if m.Reply(wire.Text, []byte(rule.Body)) != nil {
+			m.Drop()
+		}
 	case Close:
 		m.Close(rule.Code, out.Result.closeReason())
 	default:
@@ -174,6 +182,9 @@ func (p *pump) sendAll(m *Message) error {
 			continue
 		}
 		if err := p.src.inject(s.op, s.body); err != nil {
+			if write, ok := errors.AsType[*writeError](err); ok {
+				return write.err // as an error of reading: it is the peer that this pump reads that is gone
+			}
 			return err
 		}
 	}

@@ -82,6 +82,8 @@ func (s *Session) ended(p *pump, err error) {
 	case errors.Is(err, errPeerClosed):
 		s.await(p.dst)
 	case s.halted.Load() || errors.Is(err, ErrClosed):
+	case errors.Is(err, ErrFull):
+		s.Stop(Cause{By: dirName(p.from), Code: wire.CloseTryAgainLater, Reason: "too many answers wait to be read", Err: err})
 	case errors.As(err, &crash):
 		s.Stop(Cause{By: "gateway", Code: wire.CloseInternalError, Reason: "internal error", Err: err})
 	case errors.As(err, &violation):
