@@ -78,7 +78,7 @@ type WebsocketLog struct {
 
 // GatewayLimits bounds all sessions together.
 type GatewayLimits struct {
-	// Buffered is how much may wait in memory for slow peers, all sessions together. Past it reading stops, then sessions are closed with 1013.
+	// Buffered is how much half-received messages may hold in memory, all sessions together.
 	Buffered engine.Size `yaml:"buffered" default:"1GiB" min:"1MiB"`
 }
 
