@@ -36,7 +36,7 @@ func (k *cloner) clone(v goja.Value, depth int) goja.Value {
 		k.c.exceed("structuredClone of more than %d values or %d levels", maxJSONValues, maxJSONDepth)
 	}
 	rt := k.c.rt
-	switch o.ClassName() {
+	switch k.class(o) {
 	case "Array":
 		made := rt.NewArray()
 		k.seen[o] = made
@@ -73,6 +73,17 @@ func (k *cloner) clone(v goja.Value, depth int) goja.Value {
 	return made
 }
 
+// class is the class of the language that an object belongs to. Some have a name of their own inside the engine, others
+// only their prototype.
+func (k *cloner) class(o *goja.Object) string {
+	for _, name := range []string{"Map", "Set"} {
+		if class, ok := k.c.rt.Get(name).(*goja.Object); ok && k.c.rt.InstanceOf(o, class) {
+			return name
+		}
+	}
+	return o.ClassName()
+}
+
 // make builds an object of a class of the language.
 func (k *cloner) make(o *goja.Object, class string, args ...goja.Value) goja.Value {
 	made, err := k.c.rt.New(k.c.rt.Get(class), args...)
@@ -85,7 +96,7 @@ func (k *cloner) make(o *goja.Object, class string, args ...goja.Value) goja.Val
 
 // collection copies a Map or a Set.
 func (k *cloner) collection(o *goja.Object, depth int) goja.Value {
-	class := o.ClassName()
+	class := k.class(o)
 	made := k.make(o, class).(*goja.Object)
 	add, _ := goja.AssertFunction(made.Get(map[string]string{"Map": "set", "Set": "add"}[class]))
 	each, _ := goja.AssertFunction(o.Get("forEach"))
@@ -103,7 +114,8 @@ func (k *cloner) collection(o *goja.Object, depth int) goja.Value {
 // buffer copies an ArrayBuffer or a view of one.
 func (k *cloner) buffer(o *goja.Object, p []byte) goja.Value {
 	buffer := k.c.rt.ToValue(k.c.rt.NewArrayBuffer(p))
-	if o.ClassName() == "ArrayBuffer" {
+	if o.ExportType() == bufferType {
+		k.seen[o] = buffer.(*goja.Object)
 		return buffer
 	}
 	class := o.Get("constructor")

@@ -52,11 +52,7 @@ func (c *machine) getRandomValues(call goja.FunctionCall) goja.Value {
 	if !ok {
 		c.throw("getRandomValues fills a typed array, not %s", describe(call.Argument(0)))
 	}
-	buffer, ok := array.Get("buffer").(*goja.Object)
-	if !ok {
-		c.throw("getRandomValues fills a typed array, not %s", describe(array))
-	}
-	whole, ok := buffer.Export().(goja.ArrayBuffer)
+	whole, ok := bufferBytes(array.Get("buffer"))
 	if !ok {
 		c.throw("getRandomValues fills a typed array, not %s", describe(array))
 	}
@@ -64,7 +60,7 @@ func (c *machine) getRandomValues(call goja.FunctionCall) goja.Value {
 	if size > maxRandom {
 		panic(c.rangeError(fmt.Sprintf("getRandomValues gives at most %d bytes at once", maxRandom)))
 	}
-	rand.Read(whole.Bytes()[from : from+size])
+	rand.Read(whole[from : from+size])
 	return array
 }
 

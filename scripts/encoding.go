@@ -81,7 +81,7 @@ func (c *machine) atobFunction() goja.Value {
 				return -1
 			}
 			return r
-		}, c.bounded(call.Argument(0).ToString().(goja.String)))
+		}, c.bounded(c.toText(call.Argument(0))))
 		if len(text)%4 == 0 {
 			text = strings.TrimSuffix(strings.TrimSuffix(text, "="), "=")
 		}
@@ -100,7 +100,7 @@ func (c *machine) atobFunction() goja.Value {
 // btoaFunction is btoa: a text of characters below 256 to base64.
 func (c *machine) btoaFunction() goja.Value {
 	return c.rt.ToValue(func(call goja.FunctionCall) goja.Value {
-		text := c.bounded(call.Argument(0).ToString().(goja.String))
+		text := c.bounded(c.toText(call.Argument(0)))
 		p := make([]byte, 0, len(text))
 		for _, r := range text {
 			if r > 255 {

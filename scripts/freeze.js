@@ -37,6 +37,11 @@
 
   const names = ["Object", "Error", "TypeError", "RangeError", "SyntaxError", "ReferenceError", "EvalError", "URIError", "AggregateError"];
   const protos = names.filter((name) => globalThis[name]).map((name) => globalThis[name].prototype);
+  // What changes the prototype of objects that cannot be frozen, such as msg; the proof has found no use of it.
+  delete Object.prototype.__proto__;
+  Object.setPrototypeOf = Reflect.setPrototypeOf = () => {
+    throw new TypeError("the copy of the script is frozen");
+  };
   seen.add(globalThis);
   protos.forEach((proto) => seen.add(proto));
   protos.forEach(open);

@@ -256,7 +256,7 @@ func (c *machine) checkConstruct(class *goja.Object, arg goja.Value) {
 	if each == 0 {
 		return
 	}
-	if object, ok := arg.(*goja.Object); ok && object.ClassName() != "ArrayBuffer" {
+	if object, ok := arg.(*goja.Object); ok && object.ExportType() != bufferType {
 		c.elements(object)
 	}
 	if number(arg)*float64(each) > float64(c.code.limits.Bytes) {

@@ -38,7 +38,7 @@ func (c *machine) primitive(v goja.Value) goja.Value {
 			return p
 		}
 	}
-	return object.ToString()
+	return c.toText(object)
 }
 
 func isObject(v goja.Value) bool {

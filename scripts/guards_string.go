@@ -11,10 +11,18 @@ func (c *machine) text(v goja.Value) goja.String {
 	if s, ok := v.(goja.String); ok {
 		return s
 	}
-	if v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
+	if _, isSymbol := v.(*goja.Symbol); isSymbol || v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
 		return nil
 	}
-	s, _ := v.ToString().(goja.String)
+	return c.toText(v)
+}
+
+// toText is what String(v) says; toString of the script may run.
+func (c *machine) toText(v goja.Value) goja.String {
+	if s, ok := v.(goja.String); ok {
+		return s
+	}
+	s, _ := c.rt.ToValue(v.String()).(goja.String)
 	return s
 }
 
@@ -55,8 +63,8 @@ func guardStringConcat(c *machine, call *goja.FunctionCall, native goja.Callable
 		total = s.Length()
 	}
 	for i, arg := range call.Arguments {
-		s, ok := arg.ToString().(goja.String)
-		if ok {
+		if _, isSymbol := arg.(*goja.Symbol); !isSymbol {
+			s := c.toText(arg)
 			call.Arguments[i] = s
 			total += s.Length()
 		}
@@ -111,11 +119,9 @@ func guardReplace(c *machine, call *goja.FunctionCall, native goja.Callable) goj
 	counter := &replacement{c: c, total: s.Length()}
 	if f, ok := goja.AssertFunction(args[1]); ok {
 		args[1] = c.rt.ToValue(func(call goja.FunctionCall) goja.Value {
-			v := rethrow(f(undefined, call.Arguments...)).ToString()
-			if made, ok := v.(goja.String); ok {
-				counter.add(made.Length())
-			}
-			return v
+			made := c.toText(rethrow(f(undefined, call.Arguments...)))
+			counter.add(made.Length())
+			return made
 		})
 	} else if template := c.text(args[1]); template != nil {
 		args[1] = template

@@ -22,7 +22,7 @@ func (c *machine) jsonObject() goja.Value {
 func (c *machine) jsonParse(call goja.FunctionCall) goja.Value {
 	s := c.text(call.Argument(0))
 	if s == nil {
-		s, _ = call.Argument(0).ToString().(goja.String)
+		s = c.toText(call.Argument(0))
 	}
 	p := jsonParser{c: c, text: s.String()}
 	v := p.document()

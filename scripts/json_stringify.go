@@ -149,7 +149,7 @@ func (w *jsonWriter) object(o *goja.Object) bool {
 	case "Number":
 		return w.scalar(w.c.rt.ToValue(o.ToFloat()))
 	case "String":
-		w.out = appendJSONString(w.out, o.ToString().(goja.String))
+		w.out = appendJSONString(w.out, w.c.toText(o))
 		return true
 	case "Boolean":
 		return w.scalar(w.c.rt.ToValue(o.Export()))

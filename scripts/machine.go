@@ -104,6 +104,9 @@ func (c *machine) start() error {
 	return nil
 }
 
+// busy tells whether a call is running.
+func (c *machine) busy() bool { return c.m != nil }
+
 // export takes the script's function: the bundle ends with a call of it.
 func (c *machine) export(call goja.FunctionCall) goja.Value {
 	c.invoke, _ = goja.AssertFunction(call.Argument(0))

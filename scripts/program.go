@@ -37,7 +37,8 @@ func (p *Program) Run(m *engine.Message) (bool, error) {
 	return pass, nil
 }
 
-// take gives the copy to run: the session's own, or one of the pool's.
+// take gives the copy to run: the session's own, or one of the pool's. A script that calls a policy in which it stands
+// itself finds its copy busy and gets another for the inner call.
 func (p *Program) take(m *engine.Message) (*machine, error) {
 	if p.code.pooled() {
 		if c := p.code.pool.take(); c != nil {
@@ -45,11 +46,12 @@ func (p *Program) take(m *engine.Message) (*machine, error) {
 		}
 		return p.load()
 	}
-	if c, ok := m.Local(p.code).(*machine); ok && !c.broken {
-		return c, nil
+	own, _ := m.Local(p.code).(*machine)
+	if own != nil && !own.broken && !own.busy() {
+		return own, nil
 	}
 	c, err := p.load()
-	if err == nil {
+	if err == nil && (own == nil || !own.busy()) {
 		m.SetLocal(p.code, c)
 	}
 	return c, err
@@ -60,7 +62,7 @@ func (p *Program) give(m *engine.Message, c *machine) {
 	switch {
 	case p.code.pooled() && !c.broken:
 		p.code.pool.give(c)
-	case c.broken && !p.code.pooled():
+	case c.broken && m.Local(p.code) == c:
 		m.SetLocal(p.code, nil)
 	}
 }
@@ -115,6 +117,7 @@ func (p *Program) CopyBytes() (int, error) {
 func heap() uint64 {
 	var stats runtime.MemStats
 	runtime.GC()
+	runtime.GC() // the first one only takes pools down
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc
 }

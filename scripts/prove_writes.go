@@ -75,6 +75,9 @@ func (p *prover) locals() {
 
 // function looks through a statement or function for writes; inClass says that `this` is an instance.
 func (p *prover) function(root any, inClass bool) {
+	if root == nil {
+		return
+	}
 	walk(root, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ClassLiteral:
@@ -98,6 +101,11 @@ func (p *prover) function(root any, inClass bool) {
 		case *ast.ArrowFunctionLiteral:
 			if n.Async {
 				p.keep("a function is async")
+			}
+		case *ast.Binding:
+			if _, plain := n.Target.(*ast.Identifier); plain {
+				p.function(n.Initializer, inClass)
+				return false
 			}
 		case *ast.AssignExpression:
 			p.write(n.Left, inClass)

@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"math"
+	"reflect"
 	"sort"
 	"strconv"
 	"strings"
@@ -78,33 +79,34 @@ func (c *machine) bytesOf(v goja.Value) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	var view []byte
-	if object.ClassName() == "ArrayBuffer" {
-		buffer, ok := object.Export().(goja.ArrayBuffer)
-		if !ok {
-			return nil, false
-		}
-		view = buffer.Bytes()
-	} else {
-		buffer, ok := object.Get("buffer").(*goja.Object)
-		if !ok || buffer.ClassName() != "ArrayBuffer" {
-			return nil, false
-		}
-		whole, ok := buffer.Export().(goja.ArrayBuffer)
+	view, ok := bufferBytes(object)
+	if !ok {
+		whole, ok := bufferBytes(object.Get("buffer"))
 		if !ok {
 			return nil, false
 		}
 		from, size := object.Get("byteOffset").ToInteger(), object.Get("byteLength").ToInteger()
-		all := whole.Bytes()
-		if from < 0 || size < 0 || from+size > int64(len(all)) {
+		if from < 0 || size < 0 || from+size > int64(len(whole)) {
 			return nil, false
 		}
-		view = all[from : from+size]
+		view = whole[from : from+size]
 	}
 	if len(view) > c.code.limits.Bytes {
 		c.exceed("a buffer of more than %d bytes", c.code.limits.Bytes)
 	}
 	return append([]byte{}, view...), true
+}
+
+var bufferType = reflect.TypeFor[goja.ArrayBuffer]()
+
+// bufferBytes is the memory of an ArrayBuffer.
+func bufferBytes(v goja.Value) ([]byte, bool) {
+	object, ok := v.(*goja.Object)
+	if !ok || object.ExportType() != bufferType {
+		return nil, false
+	}
+	buffer, ok := object.Export().(goja.ArrayBuffer)
+	return buffer.Bytes(), ok
 }
 
 // fromScript makes an attribute's value of a script's.
