@@ -278,7 +278,11 @@ type Step struct {
 	step
 }
 
-// Store is a set of keyed records: users, keys, plans.
+// Store is a set of keyed records: users, keys, plans. Records are a map from
+// keys to what is known under them, in a file of their own or in place:
+//
+//	alice: {key: 'sha256:…', rooms: [lobby]}
+//	bob: {password: '$2a$10$…'}
 type Store struct {
 	// File is the YAML file of the records, relative to the gateway's directory: a map from keys to records.
 	File string `yaml:"file"`

@@ -60,7 +60,7 @@ func (d *decoder) scalarField(n *yaml.Node, v reflect.Value, what string) {
 	if wrong := d.set(n, v); wrong != nil {
 		what := fmt.Sprintf("%q: %s", what, wrong.what)
 		if written, ok := d.written[n]; ok && n.Value != "" {
-			what = strings.ReplaceAll(what, n.Value, written)
+			what, wrong.hint = strings.ReplaceAll(what, n.Value, written), strings.ReplaceAll(wrong.hint, n.Value, written)
 		}
 		at := d.source.at(n)
 		if match := atCharacter.FindStringSubmatch(what); match != nil && d.written[n] == "" && n.Style&blockStyle == 0 {
