@@ -224,3 +224,20 @@ func get[T any](r *running, path string) (v T) {
 	}
 	return v
 }
+
+// raw sends bytes as they are and returns the first line of the answer.
+func (r *running) raw(format string, args ...any) string {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.Address())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(conn, format, args...)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return line
+}
