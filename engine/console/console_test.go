@@ -81,7 +81,10 @@ func echoHost(t *testing.T) string {
 		})
 	}}
 	go server.Serve(ln)
-	t.Cleanup(func() { server.Shutdown() })
+	t.Cleanup(func() {
+		ln.Close()
+		server.Shutdown()
+	})
 	return ln.Addr().String()
 }
 
