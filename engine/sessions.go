@@ -78,7 +78,7 @@ func (s *Session) Send(to Side, op wire.Op, body []byte) error {
 	}
 	err := s.legs[to].inject(op, body)
 	if log := s.Websocket().Log; err == nil && !log.Off && !log.NoFrames {
-		s.pumps[to.Other()].record(Record{Op: op.String(), Size: int64(len(body)), Fragments: 1, Outcome: "sent", Injected: true})
+		s.pumps[to.Other()].record(Record{Op: op.String(), Size: int64(len(body)), Fragments: 1, Outcome: "sent", Injected: true, Before: log.head(body)})
 	}
 	return err
 }
