@@ -119,11 +119,20 @@ func TestTooManyErrorsStopTheScriptForAMinute(t *testing.T) {
 
 // Many short calls beside many that are stopped: no interrupt that was meant for one call reaches another.
 func TestNoStrayInterrupt(t *testing.T) {
-	l := NewLibrary(Limits{Call: 4 * time.Millisecond, Errors: 1 << 30}, nil, nil)
+	l := NewLibrary(Limits{Errors: 1 << 30}, nil, nil)
 	defer l.Close()
-	long := compiled(t, l, `export function invoke() { for (;;); }`)
-	short := compiled(t, l, `let n = 0; export function invoke() { n++; return true }`)
-	edge := compiled(t, l, `let n = 0; export function invoke(msg) { for (let i = 0; i < Number(msg.body); i++) n += i; return true }`)
+	timed := func(limit time.Duration, text string) *Program {
+		src := inline(text)
+		src.Timeout = limit
+		p, err := l.Compile(nil, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	long := timed(4*time.Millisecond, `export function invoke() { for (;;); }`)
+	short := timed(time.Hour, `let n = 0; export function invoke() { n++; return true }`)
+	edge := timed(4*time.Millisecond, `let n = 0; export function invoke(msg) { for (let i = 0; i < Number(msg.body); i++) n += i; return true }`)
 	var all sync.WaitGroup
 	for range 2 {
 		all.Go(func() {
@@ -192,7 +201,7 @@ func TestTheWatchdogCountsTurns(t *testing.T) {
 		many[i].interrupt = func() { stopped++ }
 		dog.begin(&many[i], tick)
 	}
-	for range 5 {
+	for range 4 * len(many) {
 		dog.look()
 	}
 	if stopped != 1+len(many) {
