@@ -35,6 +35,7 @@ const (
 	upgradeContext // websock.context
 	upgradeMember  // a family: websock.context.ATTRIBUTE
 	frameOrigin
+	contentType
 	frameOpcode
 	frameLength
 	frameFragments
@@ -65,6 +66,7 @@ var attributes = map[string]struct {
 	hooks Hook
 }{
 	"content.body":            {contentBody, OnFrame | OnHTTP},
+	"content.type":            {contentType, OnFrame},
 	"http.headers":            {httpHeaders, OnHTTP},
 	"http.header.":            {httpHeader, OnHTTP},
 	"params.query.":           {queryParam, OnHTTP},

@@ -65,25 +65,19 @@ func (v *peerViolation) Error() string { return fmt.Sprintf("%d: %s", v.code, v.
 // maskKey masks everything that test clients send.
 var maskKey = [4]byte{0x9D, 0x31, 0x07, 0xE2}
 
-func maskFrom(p []byte, offset int) {
-	for i := range p {
-		p[i] ^= maskKey[(offset+i)&3]
-	}
-}
-
 // appendHead appends a frame header; length is what it announces.
 func (p *wsPeer) appendHead(dst []byte, first byte, length int) []byte {
-	mask := byte(0)
+	masked := byte(0)
 	if p.client {
-		mask = 0x80
+		masked = 0x80
 	}
 	switch {
 	case length < 126:
-		dst = append(dst, first, mask|byte(length))
+		dst = append(dst, first, masked|byte(length))
 	case length < 1<<16:
-		dst = binary.BigEndian.AppendUint16(append(dst, first, mask|126), uint16(length))
+		dst = binary.BigEndian.AppendUint16(append(dst, first, masked|126), uint16(length))
 	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, first, mask|127), uint64(length))
+		dst = binary.BigEndian.AppendUint64(append(dst, first, masked|127), uint64(length))
 	}
 	if p.client {
 		dst = append(dst, maskKey[:]...)
@@ -95,7 +89,7 @@ func (p *wsPeer) appendHead(dst []byte, first byte, length int) []byte {
 func (p *wsPeer) appendBody(dst []byte, body string, offset int) []byte {
 	dst = append(dst, body...)
 	if p.client {
-		maskFrom(dst[len(dst)-len(body):], offset)
+		mask(dst[len(dst)-len(body):], maskKey, offset)
 	}
 	return dst
 }
@@ -137,7 +131,7 @@ func (p *wsPeer) receive() (wsEvent, error) {
 			if _, err := io.ReadFull(p.r, body); err != nil {
 				return wsEvent{}, midFrame(err)
 			}
-			unmask(body, key, 0)
+			mask(body, key, 0)
 			return wsEvent{op, string(body)}, checkedClose(op, body)
 		}
 		if err := p.data(first, length, key); err != nil {
@@ -218,7 +212,7 @@ func (p *wsPeer) data(first byte, length int, key [4]byte) error {
 		}
 		room := p.body[len(p.body):min(cap(p.body), from+length)]
 		n, err := p.r.Read(room)
-		unmask(room[:n], key, got)
+		mask(room[:n], key, got)
 		got += n
 		p.body = p.body[:len(p.body)+n]
 		if p.op == opText && !p.text.feed(room[:n]) {
@@ -234,12 +228,20 @@ func (p *wsPeer) data(first byte, length int, key [4]byte) error {
 	return nil
 }
 
-func unmask(p []byte, key [4]byte, offset int) {
+// mask masks or unmasks the part of a payload that begins at offset.
+func mask(p []byte, key [4]byte, offset int) {
 	if key == [4]byte{} {
 		return
 	}
+	var at [8]byte
+	for i := range at {
+		at[i] = key[(offset+i)&3]
+	}
+	for word := binary.NativeEndian.Uint64(at[:]); len(p) >= 8; p = p[8:] {
+		binary.NativeEndian.PutUint64(p, binary.NativeEndian.Uint64(p)^word)
+	}
 	for i := range p {
-		p[i] ^= key[(offset+i)&3]
+		p[i] ^= at[i]
 	}
 }
 

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"framegate/engine/wire"
 )
 
 // ReadOnly aborts a policy that writes to an attribute which only the engine
@@ -92,6 +94,10 @@ func (m *Message) sessionValue(a Attr) Value {
 		if m.Hook&OnFrame != 0 {
 			return StringValue(m.from.String())
 		}
+	case contentType:
+		if m.Hook&OnFrame != 0 {
+			return StringValue(m.contentType())
+		}
 	case frameOpcode:
 		if m.Hook&OnFrame != 0 {
 			return StringValue(m.Op.String())
@@ -120,6 +126,15 @@ func (m *Message) sessionValue(a Attr) Value {
 		}
 	}
 	return s.counterValue(a.kind)
+}
+
+// contentType is the media type of content.body, which frames do not carry: that
+// of the websocket for text, and bytes for binary messages.
+func (m *Message) contentType() string {
+	if m.Op != wire.Text {
+		return "application/octet-stream"
+	}
+	return m.Session.Websocket().ContentType
 }
 
 // Set sets an attribute to a copy of v. Setting an attribute of the engine that

@@ -38,6 +38,7 @@ type Policy struct {
 	Fault int // index of the fault handler, or -1
 	At    Position
 	Hash  string // changes when anything that the policy does changes
+	Unfit Hook   // hooks in which a filter of it makes no sense: as the gateway's fault handler it is left out there
 }
 
 // maxSteps is how many filters one run may go through, called policies included.
@@ -106,7 +107,7 @@ func (p *Policy) Top(m *Message, gatewayFault *Policy) Outcome {
 	switch {
 	case p.Fault >= 0:
 		handler = p.handle(m, p.Fault, err)
-	case gatewayFault != nil:
+	case gatewayFault != nil && gatewayFault.Unfit&m.Hook == 0:
 		handler = gatewayFault.handle(m, 0, err)
 	default:
 		return out

@@ -111,3 +111,14 @@ func FuzzSelector(f *testing.F) {
 		s.String(m)
 	})
 }
+
+func TestContentTypeIsThatOfTheWebsocketForText(t *testing.T) {
+	m := NewMessage(OnClientFrame, requestOf(t, "/"), wire.Text, nil)
+	m.Session.websocket.Store(&Websocket{ContentType: "application/json"})
+	for op, want := range map[wire.Op]string{wire.Text: "application/json", wire.Binary: "application/octet-stream"} {
+		m.reset(op, nil, 1)
+		if got := m.Get(AttrOf("content.type")).String(); got != want {
+			t.Errorf("%s: %q", op, got)
+		}
+	}
+}

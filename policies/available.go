@@ -29,7 +29,7 @@ func (c *compiler) runsOf(w *Websocket) []*run {
 		}
 		r := &run{c: c, hook: h.hook}
 		r.add(h.ref.Name)
-		if handler := c.config.FaultHandler.Name; c.facts[handler] != nil {
+		if handler := c.config.FaultHandler.Name; c.facts[handler] != nil && c.policies[handler].Unfit&h.hook == 0 {
 			r.add(handler)
 		}
 		if len(runs) > 0 && runs[0].hook == engine.OnUpgrade {

@@ -109,6 +109,9 @@ func walkFields(v reflect.Value, name string, visit func(name string, v reflect.
 func (c *compiler) check() {
 	c.spreadHooks() // once more: while they were prepared, filters have named more policies
 	c.checkRecursion()
+	for name, p := range c.policies {
+		p.Unfit = c.unfit(name, make(map[string]bool))
+	}
 	for _, name := range names(c.config.Policies) {
 		c.checkHooks(name)
 	}
@@ -120,6 +123,24 @@ func (c *compiler) check() {
 	}
 	c.checkAttributes()
 	c.checkAnswers()
+}
+
+// unfit is the hooks in which a policy, or one that it calls, makes no sense.
+func (c *compiler) unfit(name string, seen map[string]bool) engine.Hook {
+	if seen[name] || c.facts[name] == nil {
+		return 0
+	}
+	seen[name] = true
+	var hooks engine.Hook
+	for _, s := range c.config.Policies[name].Filters {
+		if s.kind != nil {
+			hooks |= engine.OnAny &^ s.kind.Hooks
+		}
+	}
+	for called := range c.facts[name].calls {
+		hooks |= c.unfit(called, seen)
+	}
+	return hooks
 }
 
 // checkHooks finds filters that make no sense where their policy runs.

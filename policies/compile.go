@@ -6,6 +6,7 @@ import (
 
 	"framegate/engine"
 	"framegate/remotehosts"
+	"framegate/scripts"
 )
 
 // compiler makes a snapshot of a decoded configuration.
@@ -53,6 +54,7 @@ func (c *compiler) snapshot() *engine.Snapshot {
 		Ports: make(map[string]*engine.Port), Policies: c.policies, ShowReason: c.config.ShowReason,
 		Console: c.console(), Journal: c.config.TrafficLog.Records, Buffered: int64(c.config.Limits.Buffered),
 	}
+	c.boundScripts()
 	c.loadStores()
 	c.loadHosts()
 	for _, name := range names(c.config.Policies) {
@@ -88,4 +90,13 @@ func (c *compiler) faultHandler() *engine.Policy {
 		c.errorf(ref.place, didYouMean(ref.Name, names(c.config.Policies), "policies"), "faultHandler: there is no policy %q", ref.Name)
 	}
 	return p
+}
+
+// boundScripts takes over the author's bounds of scripts.
+func (c *compiler) boundScripts() {
+	if own := c.config.Scripts; c.options.Scripts != nil {
+		c.options.Scripts = c.options.Scripts.Within(scripts.Limits{
+			Call: own.Timeout, Load: own.LoadTimeout, Depth: own.CallDepth, Bytes: int(own.StringSize),
+		})
+	}
 }

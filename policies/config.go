@@ -23,7 +23,7 @@ type Config struct {
 	Include []string `yaml:"include"`
 	// Values is the file with the values for {{name}}, relative to the gateway's directory.
 	Values string `yaml:"values" default:"values.yaml"`
-	// FaultHandler is the policy that runs when a policy fails or aborts and has no fault handler of its own.
+	// FaultHandler is the policy that runs when a policy fails or aborts and has no fault handler of its own. It is left out in hooks in which one of its filters makes no sense: with json-error it answers upgrades, and messages end as onFrameFault says.
 	FaultHandler reference `yaml:"faultHandler"`
 	// ShowReason sends the reason of a refusal to the client. Reasons name filters and attributes: for development.
 	ShowReason bool `yaml:"showReason" default:"false"`
@@ -57,6 +57,8 @@ type Console struct {
 type TrafficLog struct {
 	// Records is how many records are kept in memory; the oldest go first.
 	Records int `yaml:"records" default:"10000" min:"100" max:"1000000"`
+	// Enabled keeps records at all. Off, the traffic log has nothing of upgrades, frames and closes.
+	Enabled *bool `yaml:"enabled"`
 	// Frames keeps a record of each message, ping and pong, not only of upgrades and closes.
 	Frames *bool `yaml:"frames"`
 	// Payloads is how much of a message's payload is kept, before and after. 0 keeps metadata only.
@@ -68,6 +70,8 @@ type TrafficLog struct {
 // WebsocketLog says what the traffic log keeps of one websocket. What is left
 // out is as trafficLog has it.
 type WebsocketLog struct {
+	// Enabled keeps records at all. Off, the traffic log has nothing of upgrades, frames and closes.
+	Enabled *bool `yaml:"enabled"`
 	// Frames keeps a record of each message, ping and pong, not only of upgrades and closes.
 	Frames *bool `yaml:"frames"`
 	// Payloads is how much of a message's payload is kept, before and after. 0 keeps metadata only.
@@ -194,7 +198,7 @@ type Websocket struct {
 	Subprotocols []string `yaml:"subprotocols"`
 	// SubprotocolRequired refuses, with 400, clients that offer none of them.
 	SubprotocolRequired bool `yaml:"subprotocolRequired" default:"false"`
-	// ContentType is the media type of content.body.
+	// ContentType is the media type of content.body, the attribute content.type, of text messages; frames carry none of their own.
 	ContentType string `yaml:"contentType" default:"application/json"`
 	// Limits bounds the sessions.
 	Limits WebsocketLimits `yaml:"limits"`

@@ -221,16 +221,18 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {
 		d.errorf(d.source.at(n), listHint(what, v.Type().Elem()), "%q must be a list, not %s", what, d.show(n))
 		return
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	v.Set(reflect.MakeSlice(v.Type(), 0, len(items)))
 	if single := singular[what]; single != "" {
 		what = single
 	}
-	for i, item := range items {
-		if isNull(item) {
-			d.errorf(d.source.at(item), "write a value after the dash, or delete the line", "an item of %q is empty", what)
+	for _, n := range items {
+		if isNull(n) {
+			d.errorf(d.source.at(n), "write a value after the dash, or delete the line", "an item of %q is empty", what)
 			continue
 		}
-		d.decode(item, v.Index(i), what)
+		item := reflect.New(v.Type().Elem()).Elem()
+		d.decode(n, item, what)
+		v.Set(reflect.Append(v, item))
 	}
 }
 

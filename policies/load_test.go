@@ -200,7 +200,7 @@ onFrameFault: {fail: drop, abort: 'reply {"error":"later"}'}
 onChange: migrate
 onRemove: keep
 mode: message
-log: {frames: false, payloads: 10KiB, trails: 7}
+log: {enabled: false, frames: false, payloads: 10KiB, trails: 7}
 `).load(t, options(t, nil), nil).Ports["public"].Websockets[0]
 	if diff := cmp.Diff(engine.Limits{Message: 64 << 10, MessageTime: 5 * time.Second, Total: 10, PerClient: 2, PerSubject: 1}, w.Limits); diff != "" {
 		t.Error(diff)
@@ -216,7 +216,7 @@ log: {frames: false, payloads: 10KiB, trails: 7}
 		t.Errorf("%+v %+v", w.OnFail, w.OnAbort)
 	case w.OnChange != engine.Migrate || !w.KeepRemoved || !w.MessageMode:
 		t.Errorf("onChange %d, keep %v, message mode %v", w.OnChange, w.KeepRemoved, w.MessageMode)
-	case w.Log != engine.LogRules{Off: true, Payload: 10 << 10, Trails: 7}:
+	case w.Log != engine.LogRules{Off: true, NoFrames: true, Payload: 10 << 10, Trails: 7}:
 		t.Errorf("log %+v", w.Log)
 	}
 }

@@ -50,9 +50,14 @@ func (c *compiler) hook(ref reference, hook engine.Hook) *engine.Policy {
 func (c *compiler) logRules(own WebsocketLog) engine.LogRules {
 	all := c.config.TrafficLog
 	rules := engine.LogRules{Payload: c.options.Payloads, Trails: c.options.Trails}
+	for _, enabled := range []*bool{all.Enabled, own.Enabled} {
+		if enabled != nil {
+			rules.Off = !*enabled
+		}
+	}
 	for _, frames := range []*bool{all.Frames, own.Frames} {
 		if frames != nil {
-			rules.Off = !*frames
+			rules.NoFrames = !*frames
 		}
 	}
 	for _, size := range []*engine.Size{all.Payloads, own.Payloads} {

@@ -20,9 +20,18 @@ type Library struct {
 	log    *slog.Logger
 	dog    *watchdog
 	now    func() time.Time // of the breaker; tests turn it
+	known  *known
+}
 
+// known is what was compiled, by content and limits.
+type known struct {
 	mu    sync.Mutex
-	codes map[[32]byte]weak.Pointer[code]
+	codes map[codeKey]weak.Pointer[code]
+}
+
+type codeKey struct {
+	content [32]byte
+	limits  Limits
 }
 
 // NewLibrary makes a library. Scripts reach what outlives a session through state, which may be nil; log gets what the
@@ -34,8 +43,16 @@ func NewLibrary(limits Limits, state engine.State, log *slog.Logger) *Library {
 	boundBacktracking()
 	return &Library{
 		limits: limits.withDefaults(), state: state, log: log, dog: newWatchdog(), now: time.Now,
-		codes: make(map[[32]byte]weak.Pointer[code]),
+		known: &known{codes: make(map[codeKey]weak.Pointer[code])},
 	}
+}
+
+// Within returns the library with other limits, for what is compiled from now
+// on. Everything else is shared; only one of the two is to be closed.
+func (l *Library) Within(limits Limits) *Library {
+	other := *l
+	other.limits = limits.withDefaults()
+	return &other
 }
 
 // Close ends the library's goroutine. Programs of the library must not run afterwards.
@@ -72,22 +89,22 @@ func (l *Library) Compile(files fs.FS, src Source) (*Program, error) {
 
 // code returns what is known of the bundle, compiling it where it is new.
 func (l *Library) code(b *bundle, src *Source) (*code, error) {
-	key := b.key(src)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if known := l.codes[key].Value(); known != nil {
-		return known, nil
+	key := codeKey{b.key(src), l.limits}
+	l.known.mu.Lock()
+	defer l.known.mu.Unlock()
+	if c := l.known.codes[key].Value(); c != nil {
+		return c, nil
 	}
 	c, err := compile(b, src, l.limits)
 	if err != nil {
 		return nil, err
 	}
-	for old, pointer := range l.codes {
+	for old, pointer := range l.known.codes {
 		if pointer.Value() == nil {
-			delete(l.codes, old)
+			delete(l.known.codes, old)
 		}
 	}
-	l.codes[key] = weak.Make(c)
+	l.known.codes[key] = weak.Make(c)
 	return c, nil
 }
 

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"framegate/engine/console"
+
 	"github.com/alecthomas/kong"
 )
 
@@ -30,6 +32,7 @@ type commands struct {
 	Hash       hashCommand       `cmd:"" help:"Hash a key or password for a store."`
 	Connect    connectCommand    `cmd:"" help:"Talk to a WebSocket from the terminal or a script."`
 	Echo       echoCommand       `cmd:"" help:"Serve a WebSocket back end to try things against."`
+	Tail       tailCommand       `cmd:"" help:"Follow the traffic log of a running gateway."`
 	Bench      benchCommand      `cmd:"" help:"Measure throughput, latency, CPU and memory of an echoing WebSocket."`
 	Version    versionCommand    `cmd:"" help:"Print the version of framegate and of Go."`
 	Completion completionCommand `cmd:"" help:"Print the completion script for a shell."`
@@ -56,7 +59,7 @@ const (
 )
 
 // tagVars are what flag tags take from the code as ${name}, so that it stands in one place.
-var tagVars = kong.Vars{"echoModes": strings.Join(echoModes, ",")}
+var tagVars = kong.Vars{"echoModes": strings.Join(echoModes, ","), "outcomes": strings.Join(console.Outcomes, ",")}
 
 // stdio is what a command reads and writes instead of the globals of package os, so that tests can stand in.
 type stdio struct {

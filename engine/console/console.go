@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -44,7 +45,7 @@ type Console struct {
 	instance string // of this run of the gateway: another one counts its records from 1 again
 	guard    guard
 	server   *fasthttp.Server
-	address  string
+	listener net.Listener // nil before Start
 
 	heartbeat time.Duration
 	streaming chan struct{} // a place per stream
@@ -109,7 +110,7 @@ func (c *Console) Start() error {
 		return fmt.Errorf("console: %w; another gateway may run: choose an address with console: {listen: '127.0.0.1:PORT'}, or listen: off for no console", err)
 	}
 	c.guard = newGuard(c.settings, ln.Addr().(*net.TCPAddr))
-	c.address = ln.Addr().String()
+	c.listener = ln
 	c.live.Go(func() {
 		if err := c.server.Serve(ln); err != nil {
 			c.log.Error("the console has ended", "error", err)
@@ -120,17 +121,34 @@ func (c *Console) Start() error {
 
 // Address is where the console listens, with the real port where the settings
 // ask for 0; empty before Start.
-func (c *Console) Address() string { return c.address }
+func (c *Console) Address() string {
+	if c.listener == nil {
+		return ""
+	}
+	return c.listener.Addr().String()
+}
 
 // Shutdown ends the streams at once, lets other answers leave, and waits for
-// all until ctx ends.
+// all until ctx ends. It does nothing before Start.
 func (c *Console) Shutdown(ctx context.Context) error {
+	if c.listener == nil {
+		return nil
+	}
 	c.mu.Lock()
 	c.end()
 	c.mu.Unlock()
-	if err := c.server.ShutdownWithContext(ctx); err != nil {
+	c.listener.Close() // the server knows it only once it serves
+	if err := c.server.ShutdownWithContext(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("console: shutdown: %w", err)
 	}
 	c.live.Wait()
 	return nil
+}
+
+// caught is deferred at the root of every goroutine: a panic ends what it was
+// doing, not the gateway.
+func (c *Console) caught(where string) {
+	if r := recover(); r != nil {
+		c.log.Error("panic", "in", "console "+where, "value", fmt.Sprint(r), "stack", string(debug.Stack()))
+	}
 }

@@ -119,6 +119,7 @@ func (c *Console) send(ctx *fasthttp.RequestCtx, id string) error {
 	sent := make(chan error, 1)
 	go func() {
 		defer func() { <-c.sending }()
+		defer c.caught("send")
 		sent <- c.gateway.Sessions().Send(id, to, op, payload)
 	}()
 	late := time.NewTimer(sendTime)

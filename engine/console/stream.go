@@ -54,11 +54,7 @@ func (c *Console) getStream(ctx *fasthttp.RequestCtx, _ string) error {
 	ctx.Hijack(func(hijacked net.Conn) {
 		conn := hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn() // what fasthttp wraps it in goes back to a pool on Close
 		defer conn.Close()
-		defer func() {
-			if r := recover(); r != nil {
-				c.log.Error("panic", "in", "console stream", "value", fmt.Sprint(r))
-			}
-		}()
+		defer c.caught("stream")
 		if c.begin() {
 			defer c.live.Done()
 			defer func() { <-c.streaming }()
@@ -149,7 +145,11 @@ func (c *Console) stream(conn net.Conn, head []byte, q *subscription) {
 		io.Copy(io.Discard, conn)
 	})
 	events := make(chan event)
-	readers.Go(func() { c.follow(ctx, q, events) })
+	readers.Go(func() {
+		defer cancel()
+		defer c.caught("stream")
+		c.follow(ctx, q, events)
+	})
 	w := eventWriter{conn: conn, buf: head, seen: &q.seen}
 	w.append("gateway", q.seen.Load(), Hello{c.instance})
 	w.write(ctx, events, c.heartbeat)
