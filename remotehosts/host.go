@@ -133,6 +133,9 @@ func (h *Host) Upgrade(ctx context.Context, call *Call) (*engine.Socket, error) 
 
 // queue waits for a place at the host.
 func (h *Host) queue(ctx context.Context, c *Call) error {
+	if h.slots.tryTake() {
+		return nil
+	}
 	patience, cancel := context.WithTimeout(ctx, c.ActiveTimeout)
 	defer cancel()
 	err := h.slots.take(patience)

@@ -17,11 +17,25 @@ type slots struct {
 
 func newSlots(limit int) *slots { return &slots{limit: limit} }
 
+// tryTake takes a place if one is free.
+func (s *slots) tryTake() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.takeFree()
+}
+
+func (s *slots) takeFree() bool {
+	if s.limit >= 0 && s.open >= s.limit {
+		return false
+	}
+	s.open++
+	return true
+}
+
 // take takes a place, or waits for one until ctx ends.
 func (s *slots) take(ctx context.Context) error {
 	s.mu.Lock()
-	if s.limit < 0 || s.open < s.limit {
-		s.open++
+	if s.takeFree() {
 		s.mu.Unlock()
 		return nil
 	}
