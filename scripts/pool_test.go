@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"framegate/engine"
 )
@@ -183,7 +184,7 @@ var keepNothing = map[string]string{
 func TestWhatKeepsNothingIsPooled(t *testing.T) {
 	for name, text := range keepNothing {
 		t.Run(name, func(t *testing.T) {
-			l := NewLibrary(Limits{Pool: 1}, nil, nil)
+			l := NewLibrary(Limits{Pool: 1, Call: patience}, nil, nil)
 			defer l.Close()
 			p := compiled(t, l, text)
 			if pooled, why := p.Poolable(); !pooled {
@@ -219,7 +220,7 @@ func TestEachSessionAndDirectionHasItsOwnCopy(t *testing.T) {
 }
 
 func TestSharedIsTheAuthorsWord(t *testing.T) {
-	l := NewLibrary(Limits{Pool: 1}, nil, nil)
+	l := NewLibrary(Limits{Pool: 1, Call: patience}, nil, nil)
 	defer l.Close()
 	src := inline(`let n = 0; export function invoke(msg) { return ++n === Number(msg.body) }`)
 	src.Shared = true
@@ -233,7 +234,7 @@ func TestSharedIsTheAuthorsWord(t *testing.T) {
 }
 
 func TestACopyThatCrossedABoundIsThrownAway(t *testing.T) {
-	l := NewLibrary(Limits{Pool: 1}, nil, nil)
+	l := NewLibrary(Limits{Pool: 1, Call: time.Second / 2}, nil, nil)
 	defer l.Close()
 	for _, text := range []string{
 		`let n = 0; export function invoke(msg) { n++; if (msg.body === "loop") for (;;); return n === 1 }`,

@@ -49,6 +49,8 @@ func TestWhatACallMayThrow(t *testing.T) {
 			t.Errorf("%s: %v", thrown, e)
 		}
 	}
+	l = NewLibrary(Limits{}, nil, nil)
+	defer l.Close()
 	loops := compiled(t, l, "export function invoke() { throw Object.assign(new Error('x'), {toString() { for (;;); }}) }")
 	if e := aborted(t, loops, textMessage("")); !errors.As(e, new(*Bound)) {
 		t.Errorf("an error whose toString never ends: %v", e)
@@ -58,7 +60,7 @@ func TestWhatACallMayThrow(t *testing.T) {
 // A panic in a host function is an abort, and the copy is thrown away.
 func TestAPanicIsAnAbort(t *testing.T) {
 	var log bytes.Buffer
-	l := NewLibrary(Limits{}, nil, slog.New(slog.NewTextHandler(&log, nil)))
+	l := NewLibrary(Limits{Call: patience}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	defer l.Close()
 	src := inline(`let n = 0; export function invoke(msg) { n++; if (msg.body === "panic") { try { stores.get("a", "b") } catch {} } return n === 1 }`)
 	src.Store = func(string) (*engine.Store, error) { panic("a bug") }
@@ -91,7 +93,7 @@ func TestTheTopLevelIsBounded(t *testing.T) {
 
 func TestTooManyErrorsStopTheScriptForAMinute(t *testing.T) {
 	var log bytes.Buffer
-	l := NewLibrary(Limits{Errors: 3}, nil, slog.New(slog.NewTextHandler(&log, nil)))
+	l := NewLibrary(Limits{Errors: 3, Call: patience}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	defer l.Close()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l.now = func() time.Time { return now }

@@ -52,7 +52,7 @@ func methodNames[V any](methods map[string]V) (names []string) {
 }
 
 func TestTypesSayWhatObjectsHave(t *testing.T) {
-	l := NewLibrary(Limits{}, memory{}, nil)
+	l := NewLibrary(Limits{Call: patience}, memory{}, nil)
 	defer l.Close()
 	for name, expression := range map[string]string{
 		"Console": "console", "Stores": "stores", "State": "state", "Crypto": "crypto", "TextEncoder": "new TextEncoder()",
