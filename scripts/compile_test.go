@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"framegate/engine"
 )
@@ -69,7 +70,11 @@ func TestErrorsNameTheAuthorsPlace(t *testing.T) {
 		"/etc/passwd":          `script file "/etc/passwd" is not inside the gateway's directory`,
 	} {
 		t.Run(file, func(t *testing.T) {
-			l := NewLibrary(Limits{Load: 100_000_000}, nil, nil)
+			limits := Limits{Call: patience, Load: patience}
+			if file == "scripts/long.js" {
+				limits.Load = 100 * time.Millisecond
+			}
+			l := NewLibrary(limits, nil, nil)
 			defer l.Close()
 			p, err := l.Compile(files, Source{File: file})
 			if err == nil {
@@ -272,14 +277,16 @@ func TestFunctionsByName(t *testing.T) {
 
 func TestALongTimeoutNeedsPlainExpressions(t *testing.T) {
 	src := inline("export const invoke = (msg) =>\n  /(a)\\1/.test(msg.body)")
-	src.Timeout = matchTimeout
-	_, err := library(t).Compile(nil, src)
+	src.Timeout = gaveUp
+	l := NewLibrary(Limits{Call: gaveUp - 1}, nil, nil)
+	defer l.Close()
+	_, err := l.Compile(nil, src)
 	var e *Error
 	if !errors.As(err, &e) || e.Position != (engine.Position{File: "policies/x.yaml", Line: 8, Col: 11}) {
 		t.Errorf("got %v", err)
 	}
 	src.Timeout = 0
-	p, err := library(t).Compile(nil, src)
+	p, err := l.Compile(nil, src)
 	if err != nil {
 		t.Fatal(err)
 	}

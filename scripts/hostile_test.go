@@ -152,7 +152,9 @@ func childMain(name string) int {
 func beside(body string) error {
 	l := NewLibrary(Limits{}, nil, nil)
 	defer l.Close()
-	good, err := l.Compile(nil, inline("let n = 0; export function invoke(msg) { n++; return msg.body.includes('a') }"))
+	other := inline("let n = 0; export function invoke(msg) { n++; return msg.body.includes('a') }")
+	other.Timeout = patience // it is to go on, however slow the machine
+	good, err := l.Compile(nil, other)
 	if err != nil {
 		return err
 	}
