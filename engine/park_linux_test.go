@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
-
-	"framegate/engine/wire"
 )
 
 // parked counts the pumps of all sessions that have no goroutine.
@@ -62,7 +60,6 @@ func TestParkedSessionsEnd(t *testing.T) {
 		"by a host that is gone": {func(s *Session, _ *websocket.Conn) {
 			s.legs[HostSide].conn.(interface{ CloseRead() error }).CloseRead()
 		}, 1014},
-		"by a message from outside": {func(s *Session, _ *websocket.Conn) { s.Send(ClientSide, wire.Close, wire.AppendClose(nil, 4002, "")) }, 4002},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := r.dial("/")
