@@ -75,3 +75,16 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkLoadFrozen(b *testing.B) {
+	p, err := library(b).Compile(nil, inline(`export function invoke(msg) { return msg.body === "" }`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.load(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

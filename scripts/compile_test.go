@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"framegate/engine"
 )
@@ -69,7 +70,11 @@ func TestErrorsNameTheAuthorsPlace(t *testing.T) {
 		"/etc/passwd":          `script file "/etc/passwd" is not inside the gateway's directory`,
 	} {
 		t.Run(file, func(t *testing.T) {
-			l := NewLibrary(Limits{Load: 100_000_000}, nil, nil)
+			limits := Limits{Call: patience, Load: patience}
+			if file == "scripts/long.js" {
+				limits.Load = 100 * time.Millisecond
+			}
+			l := NewLibrary(limits, nil, nil)
 			defer l.Close()
 			p, err := l.Compile(files, Source{File: file})
 			if err == nil {
@@ -213,6 +218,7 @@ func TestTextIsNotCode(t *testing.T) {
 		`(class { static m() {} }).m.constructor("return 1")()`, `[].map["con" + "structor"]("return 1")()`, `const {constructor: F} = () => 1; F("return 1")()`,
 		`globalThis.eval("1")`, `globalThis.Function("return 1")()`, `globalThis[["ev", "al"].join("")]("1")`, `Object.getPrototypeOf(async function () {}).constructor("return 1")()`,
 		`Reflect.construct(Object.getPrototypeOf(function () {}).constructor, ["return 1"])()`, `Reflect.get(() => 1, "constructor")("return 1")()`,
+		`const a = JSON.parse('"constructor"'); const C = {}[a]; const F = C[a]; F("return 1")()`, `const a = JSON.parse('"constructor"'); const {[a]: C} = {}; const {[a]: F} = C; new F("return 1")()`,
 		`msg.get["constructor"]("return 1")()`, `console.log.constructor("return 1")()`, `class F extends Function {} new F("return 1")()`,
 	} {
 		p, err := l.Compile(nil, inline("export function invoke(msg) {\n"+escape+";\nreturn true }"))
@@ -272,14 +278,16 @@ func TestFunctionsByName(t *testing.T) {
 
 func TestALongTimeoutNeedsPlainExpressions(t *testing.T) {
 	src := inline("export const invoke = (msg) =>\n  /(a)\\1/.test(msg.body)")
-	src.Timeout = matchTimeout
-	_, err := library(t).Compile(nil, src)
+	src.Timeout = gaveUp
+	l := NewLibrary(Limits{Call: gaveUp - 1}, nil, nil)
+	defer l.Close()
+	_, err := l.Compile(nil, src)
 	var e *Error
 	if !errors.As(err, &e) || e.Position != (engine.Position{File: "policies/x.yaml", Line: 8, Col: 11}) {
 		t.Errorf("got %v", err)
 	}
 	src.Timeout = 0
-	p, err := library(t).Compile(nil, src)
+	p, err := l.Compile(nil, src)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func (c *machine) thrown(value goja.Value, exception *goja.Exception) error {
 	if c.natives.hosts[object] != nil {
 		e.Err = c.natives.hosts[object]
 	}
-	e.What = cut(oneLine(c.textOf(object)))
+	e.What = oneLine(cut(c.textOf(object)))
 	if exception == nil {
 		e.Position = c.errorPlace(object)
 	}

@@ -117,8 +117,7 @@ func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,2.5,"x\n",null]}`, `[]`, `"\ud83d\ude00"`, `"\ud800"`, `-0`, `1e5`, `{"__proto__":1}`, ` [ true , false ] `, `{"a":1,"a":2}`, `01`, `"é"`} {
 		f.Add(seed)
 	}
-	l := NewLibrary(Limits{}, nil, nil)
-	p, err := l.Compile(nil, inline(`const get = () => globalThis; let native; export function invoke(msg) {
+	p, err := library(f).Compile(nil, inline(`export function invoke(msg) {
 		const parse = (f) => { try { return JSON.stringify(f(msg.body)) } catch (e) { return e.name } };
 		msg.put("ours", parse(JSON.parse)); return true }`))
 	if err != nil {

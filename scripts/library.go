@@ -75,10 +75,10 @@ func (l *Library) Compile(files fs.FS, src Source) (*Program, error) {
 	if p.limit == 0 {
 		p.limit = l.limits.Call
 	}
-	if code.facts.backtracks && p.limit >= matchTimeout {
+	if code.facts.backtracks && p.limit >= gaveUp {
 		return nil, &Error{
 			Position: code.facts.backtracksAt, What: "a timeout of " + p.limit.String() + " is too long for a script with a regular expression that can backtrack",
-			Hint: "write the expression without back-references and look-around, or a timeout below " + matchTimeout.String(),
+			Hint: "write the expression without back-references and look-around, or a timeout below " + gaveUp.String(),
 		}
 	}
 	if err := p.try(); err != nil {
@@ -109,8 +109,11 @@ func (l *Library) code(b *bundle, src *Source) (*code, error) {
 }
 
 // matchTimeout is when a regular expression that backtracks is given up. The expression then says "no match", so a call
-// that took this long has failed, whatever it returned.
-const matchTimeout = 250 * time.Millisecond
+// that took nearly this long has failed, whatever it returned.
+const (
+	matchTimeout = 250 * time.Millisecond
+	gaveUp       = matchTimeout * 3 / 4 // the clock of the expressions is a coarse one
+)
 
 // boundBacktracking sets the timeout of the regular expressions that need backtracking; it is the engine's only switch.
 var boundBacktracking = sync.OnceFunc(func() {

@@ -59,12 +59,13 @@ func (p *Program) load() (c *machine, err error) {
 			c, err = nil, c.panicked(r)
 		}
 	}()
+	began := c.clock()
 	p.library.dog.begin(&c.turn, p.library.limits.Load)
 	err = c.start()
 	if err != nil {
 		err = c.explain(err)
 	}
-	if !p.library.dog.end(&c.turn) || c.bound != nil {
+	if !p.library.dog.end(&c.turn) || c.bound != nil || c.gaveUp(began) {
 		return nil, c.overrun(err, fmt.Sprintf("loading took longer than %s", p.library.limits.Load))
 	}
 	if err != nil {
@@ -128,10 +129,7 @@ func (c *machine) run(p *Program, m *engine.Message) (pass bool, err error) {
 		c.program, c.m = nil, nil
 		c.msg.release()
 	}()
-	var began time.Time
-	if c.code.facts.timed() {
-		began = time.Now()
-	}
+	began := c.clock()
 	p.library.dog.begin(&c.turn, p.limit)
 	result, err := c.invoke(undefined, c.args...)
 	if err != nil {
@@ -141,11 +139,23 @@ func (c *machine) run(p *Program, m *engine.Message) (pass bool, err error) {
 	} else {
 		pass = result == yes
 	}
-	gaveUp := !began.IsZero() && time.Since(began)-c.waited >= matchTimeout
-	if !p.library.dog.end(&c.turn) || c.bound != nil || gaveUp {
+	if !p.library.dog.end(&c.turn) || c.bound != nil || c.gaveUp(began) {
 		return false, c.overrun(err, fmt.Sprintf("%s took longer than %s", c.code.function, p.limit))
 	}
 	return pass && err == nil, err
+}
+
+// clock is the time, for a script whose regular expressions may be given up.
+func (c *machine) clock() time.Time {
+	if c.code.facts.timed() {
+		return time.Now()
+	}
+	return time.Time{}
+}
+
+// gaveUp tells whether a regular expression may have been given up since began.
+func (c *machine) gaveUp(began time.Time) bool {
+	return !began.IsZero() && time.Since(began)-c.waited >= gaveUp
 }
 
 // settle looks at a result that is neither true nor false: a promise that an async function returned, or a mistake.

@@ -272,7 +272,7 @@ func TestCallsItself(t *testing.T) {
 
 func TestStoresAndState(t *testing.T) {
 	state := memory{}
-	l := NewLibrary(Limits{}, state, nil)
+	l := NewLibrary(Limits{Call: patience}, state, nil)
 	defer l.Close()
 	src := inline(`export function invoke(msg) {
 		state.put("last", {user: stores.get("users", "ann").name, at: [1, 2]}, 60);

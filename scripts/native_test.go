@@ -3,6 +3,7 @@ package scripts
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dop251/goja"
 
@@ -85,7 +86,9 @@ func TestAround(t *testing.T) {
 }
 
 func TestConsoleIsBounded(t *testing.T) {
-	p := compiled(t, library(t), `export function invoke(msg) { const a = []; a.push(a); for (let i = 0; i < 300; i++) console.log("x".repeat(5000), a); return true }`)
+	l := NewLibrary(Limits{Call: time.Minute}, nil, nil)
+	defer l.Close()
+	p := compiled(t, l, `export function invoke(msg) { const a = []; a.push(a); for (let i = 0; i < 300; i++) console.log("x".repeat(5000), a); return true }`)
 	m := textMessage("")
 	policy := &engine.Policy{Name: "p", Fault: -1, Nodes: []engine.Node{{Name: "s", Filter: p, Success: engine.EndPass, Failure: engine.EndFail}}}
 	if pass, err := policy.Run(m); !pass || err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"framegate/engine"
 )
@@ -29,6 +30,14 @@ var keepers = map[string]string{
 	"set handed on":             `const seen = new Set(["a"]); const put = (s) => { const fresh = !s.has("k"); s.add("k"); return fresh }; export function invoke() { return put(seen) }`,
 	"set by call":               `const seen = new Set(["a"]); export function invoke() { const fresh = !seen.has("k"); Set.prototype.add.call(seen, "k"); return fresh }`,
 	"set by name":               `const seen = new Set(["a"]); export function invoke() { const fresh = !seen.has("k"); seen["a" + "dd"]("k"); return fresh }`,
+	"set by forEach":            `const seen = new Set(["a"]); export function invoke() { const fresh = !seen.has("k"); seen.forEach((v, k, s) => s.add("k")); return fresh }`,
+	"private field stamped on":  `class B { constructor(o) { return o } } class S extends B { #n = 0; static has(o) { return #n in o } static up(o) { return ++o.#n } } export function invoke() { if (!S.has(invoke)) new S(invoke); return S.up(invoke) === 1 }`,
+	"RegExp statics":            `export function invoke() { const old = RegExp.$1; /(s)/.test("s"); return old === undefined || old === "" }`,
+	"arguments":                 `function f() { arguments.n = (arguments.n || 0) + 1; return arguments.n } export function invoke() { return f() === 1 }`,
+	"bound function":            `function f() {} const g = f.bind(null); export function invoke() { g.n = (g.n || 0) + 1; return g.n === 1 }`,
+	"string object":             `const s = Object("x"); export function invoke() { s.n = (s.n || 0) + 1; return s.n === 1 }`,
+	"iterator of a constant":    `const it = [1, 2][Symbol.iterator](); export function invoke() { return it.next().value === 1 }`,
+	"accessor in a literal":     `const o = {set v(x) { this._v = x }, get v() { return this._v }}; export function invoke() { const old = o.v; o.v = 1; return old === undefined }`,
 	"weak map":                  `const w = new WeakMap(); const key = {}; export function invoke() { const fresh = !w.has(key); w.set(key, 1); return fresh }`,
 	"array":                     `const log = []; export function invoke() { log.push(1); return log.length === 1 }`,
 	"array of constants":        `const log = [1]; export function invoke() { log[1] = 2; return true } export const other = log`,
@@ -175,7 +184,7 @@ var keepNothing = map[string]string{
 func TestWhatKeepsNothingIsPooled(t *testing.T) {
 	for name, text := range keepNothing {
 		t.Run(name, func(t *testing.T) {
-			l := NewLibrary(Limits{Pool: 1}, nil, nil)
+			l := NewLibrary(Limits{Pool: 1, Call: patience}, nil, nil)
 			defer l.Close()
 			p := compiled(t, l, text)
 			if pooled, why := p.Poolable(); !pooled {
@@ -211,7 +220,7 @@ func TestEachSessionAndDirectionHasItsOwnCopy(t *testing.T) {
 }
 
 func TestSharedIsTheAuthorsWord(t *testing.T) {
-	l := NewLibrary(Limits{Pool: 1}, nil, nil)
+	l := NewLibrary(Limits{Pool: 1, Call: patience}, nil, nil)
 	defer l.Close()
 	src := inline(`let n = 0; export function invoke(msg) { return ++n === Number(msg.body) }`)
 	src.Shared = true
@@ -225,7 +234,7 @@ func TestSharedIsTheAuthorsWord(t *testing.T) {
 }
 
 func TestACopyThatCrossedABoundIsThrownAway(t *testing.T) {
-	l := NewLibrary(Limits{Pool: 1}, nil, nil)
+	l := NewLibrary(Limits{Pool: 1, Call: time.Second / 2}, nil, nil)
 	defer l.Close()
 	for _, text := range []string{
 		`let n = 0; export function invoke(msg) { n++; if (msg.body === "loop") for (;;); return n === 1 }`,

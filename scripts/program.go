@@ -100,8 +100,7 @@ const measured = 16
 // CopyBytes measures what a session pays for its copy of the script in one direction, in bytes. It makes copies and
 // collects garbage: it is for check, not for a running gateway.
 func (p *Program) CopyBytes() (int, error) {
-	var copies [measured]*machine
-	before := heap()
+	copies := make([]*machine, measured)
 	for i := range copies {
 		c, err := p.load()
 		if err != nil {
@@ -109,9 +108,10 @@ func (p *Program) CopyBytes() (int, error) {
 		}
 		copies[i] = c
 	}
-	after := heap()
-	runtime.KeepAlive(&copies)
-	return max(0, int(after)-int(before)) / measured, nil
+	with := heap()
+	runtime.KeepAlive(copies)
+	clear(copies)
+	return max(0, int(with)-int(heap())) / measured, nil
 }
 
 func heap() uint64 {

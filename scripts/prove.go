@@ -220,11 +220,34 @@ func (p *prover) class(c *ast.ClassLiteral) {
 			}
 		}
 	}
-	if c.SuperClass != nil {
-		if _, ok := c.SuperClass.(*ast.Identifier); !ok {
-			p.keep("a class computes its base")
+	if c.SuperClass == nil {
+		return
+	}
+	base, ok := c.SuperClass.(*ast.Identifier)
+	if !ok {
+		p.keep("a class computes its base")
+		return
+	}
+	// A base may return another object from its constructor, and private members go on frozen objects too.
+	if hasPrivate(c) && (!harmless[string(base.Name)] || p.module[string(base.Name)] != 0) {
+		p.keep("a class with private members has a base")
+	}
+}
+
+func hasPrivate(c *ast.ClassLiteral) (found bool) {
+	for _, element := range c.Body {
+		var key ast.Expression
+		switch element := element.(type) {
+		case *ast.FieldDefinition:
+			key = element.Key
+		case *ast.MethodDefinition:
+			key = element.Key
+		}
+		if _, private := key.(*ast.PrivateIdentifier); private {
+			found = true
 		}
 	}
+	return found
 }
 
 // freezeAtEnd puts the call at the end of the top level that freezes a copy and what is declared there.

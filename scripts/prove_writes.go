@@ -205,7 +205,7 @@ func (p *prover) reads(e ast.Expression) bool {
 		if p.isModule(e.Left, container) {
 			return reading[string(e.Identifier.Name)] || !mutating[string(e.Identifier.Name)]
 		}
-		return p.isModule(e.Left, collection) && reading[string(e.Identifier.Name)]
+		return p.isModule(e.Left, collection) && reading[string(e.Identifier.Name)] && e.Identifier.Name != "forEach" // which hands the set on
 	case *ast.BracketExpression:
 		return p.isModule(e.Left, container)
 	}

@@ -15,7 +15,7 @@ import (
 // The regular expressions of the JavaScript engine are RE2's, whose time grows with the text only. What RE2 does not
 // have (back-references, look-around, counts over 1000) runs by backtracking, which no interrupt ends. It is given up
 // after [matchTimeout] and then says "no match": a rule that looks for something bad would let it pass. So a call in
-// which that much time has passed is an abort, whatever it returned.
+// which nearly that much time has passed is an abort, whatever it returned.
 
 // patternProblem tells what is wrong with an expression for us, and whether it needs backtracking.
 func patternProblem(pattern, flags string) (problem, hint string, backtracks bool) {

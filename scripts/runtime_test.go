@@ -49,6 +49,8 @@ func TestWhatACallMayThrow(t *testing.T) {
 			t.Errorf("%s: %v", thrown, e)
 		}
 	}
+	l = NewLibrary(Limits{}, nil, nil)
+	defer l.Close()
 	loops := compiled(t, l, "export function invoke() { throw Object.assign(new Error('x'), {toString() { for (;;); }}) }")
 	if e := aborted(t, loops, textMessage("")); !errors.As(e, new(*Bound)) {
 		t.Errorf("an error whose toString never ends: %v", e)
@@ -58,7 +60,7 @@ func TestWhatACallMayThrow(t *testing.T) {
 // A panic in a host function is an abort, and the copy is thrown away.
 func TestAPanicIsAnAbort(t *testing.T) {
 	var log bytes.Buffer
-	l := NewLibrary(Limits{}, nil, slog.New(slog.NewTextHandler(&log, nil)))
+	l := NewLibrary(Limits{Call: patience}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	defer l.Close()
 	src := inline(`let n = 0; export function invoke(msg) { n++; if (msg.body === "panic") { try { stores.get("a", "b") } catch {} } return n === 1 }`)
 	src.Store = func(string) (*engine.Store, error) { panic("a bug") }
@@ -91,7 +93,7 @@ func TestTheTopLevelIsBounded(t *testing.T) {
 
 func TestTooManyErrorsStopTheScriptForAMinute(t *testing.T) {
 	var log bytes.Buffer
-	l := NewLibrary(Limits{Errors: 3}, nil, slog.New(slog.NewTextHandler(&log, nil)))
+	l := NewLibrary(Limits{Errors: 3, Call: patience}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	defer l.Close()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l.now = func() time.Time { return now }
@@ -119,11 +121,20 @@ func TestTooManyErrorsStopTheScriptForAMinute(t *testing.T) {
 
 // Many short calls beside many that are stopped: no interrupt that was meant for one call reaches another.
 func TestNoStrayInterrupt(t *testing.T) {
-	l := NewLibrary(Limits{Call: 4 * time.Millisecond, Errors: 1 << 30}, nil, nil)
+	l := NewLibrary(Limits{Errors: 1 << 30}, nil, nil)
 	defer l.Close()
-	long := compiled(t, l, `export function invoke() { for (;;); }`)
-	short := compiled(t, l, `let n = 0; export function invoke() { n++; return true }`)
-	edge := compiled(t, l, `let n = 0; export function invoke(msg) { for (let i = 0; i < Number(msg.body); i++) n += i; return true }`)
+	timed := func(limit time.Duration, text string) *Program {
+		src := inline(text)
+		src.Timeout = limit
+		p, err := l.Compile(nil, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	long := timed(4*time.Millisecond, `export function invoke() { for (;;); }`)
+	short := timed(time.Hour, `let n = 0; export function invoke() { n++; return true }`)
+	edge := timed(4*time.Millisecond, `let n = 0; export function invoke(msg) { for (let i = 0; i < Number(msg.body); i++) n += i; return true }`)
 	var all sync.WaitGroup
 	for range 2 {
 		all.Go(func() {
@@ -192,7 +203,7 @@ func TestTheWatchdogCountsTurns(t *testing.T) {
 		many[i].interrupt = func() { stopped++ }
 		dog.begin(&many[i], tick)
 	}
-	for range 5 {
+	for range 4 * len(many) {
 		dog.look()
 	}
 	if stopped != 1+len(many) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -21,6 +22,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/dlclark/regexp2/v2.runClock"))
 }
 
+const patience = 20 * time.Second
+
 func request(headers string) *engine.Request {
 	h, err := wire.ParseHeaders([]byte(headers))
 	if err != nil {
@@ -31,8 +34,9 @@ func request(headers string) *engine.Request {
 	}
 }
 
+// library has a limit of time that a slow machine does not reach.
 func library(t testing.TB) *Library {
-	l := NewLibrary(Limits{}, nil, nil)
+	l := NewLibrary(Limits{Call: patience, Load: patience}, nil, nil)
 	t.Cleanup(func() { l.Close() })
 	return l
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	esbuild "github.com/evanw/esbuild/pkg/api"
 	"github.com/google/go-cmp/cmp"
 
 	"framegate/engine"
@@ -51,7 +52,7 @@ func methodNames[V any](methods map[string]V) (names []string) {
 }
 
 func TestTypesSayWhatObjectsHave(t *testing.T) {
-	l := NewLibrary(Limits{}, memory{}, nil)
+	l := NewLibrary(Limits{Call: patience}, memory{}, nil)
 	defer l.Close()
 	for name, expression := range map[string]string{
 		"Console": "console", "Stores": "stores", "State": "state", "Crypto": "crypto", "TextEncoder": "new TextEncoder()",
@@ -96,6 +97,14 @@ func TestTypesSayWhatObjectsHave(t *testing.T) {
 	sort.Strings(ours)
 	if diff := cmp.Diff(ours, globals); diff != "" {
 		t.Errorf("scripts find (-) and framegate.d.ts says (+):\n%s", diff)
+	}
+}
+
+// The types are TypeScript that a compiler reads.
+func TestTypesAreTypeScript(t *testing.T) {
+	result := esbuild.Transform(string(Types), esbuild.TransformOptions{Loader: esbuild.LoaderTS, Sourcefile: "framegate.d.ts"})
+	for _, m := range result.Errors {
+		t.Errorf("%d: %s", m.Location.Line, m.Text)
 	}
 }
 

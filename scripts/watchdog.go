@@ -9,7 +9,8 @@ import (
 
 // The watchdog is one goroutine that stops calls which run too long. It looks at turns, not at clocks: a call is a turn
 // of its machine, and only time in which the watchdog itself saw the same turn running counts. A machine that a busy
-// system did not let run loses nothing, because a look that comes late counts as one tick.
+// system did not let run loses nothing, because a look that comes late counts as one tick, and a look at more calls than
+// there are processors counts for each as its share.
 //
 // A turn is ended by exactly one of the two: the caller or the watchdog takes it with a compare-and-swap. Who loses
 // knows it. A machine whose turn the watchdog ended is thrown away, so its interrupt can never reach another call.
@@ -71,6 +72,8 @@ type watchdog struct {
 
 	mu       sync.Mutex
 	overflow map[*turn]struct{}
+
+	seen []*turn // the goroutine's own
 }
 
 // paddedSlot keeps slots of different processors on different cache lines.
@@ -178,25 +181,33 @@ func (d *watchdog) watch() {
 	}
 }
 
-// look goes over the running turns and tells whether there were any.
+// look goes over the running turns and tells whether there were any. Where there are more of them than processors, each
+// has had its share of the time only.
 func (d *watchdog) look() (any bool) {
+	seen := d.seen[:0]
 	for i := range d.running {
 		if t := d.running[i].turn.Load(); t != nil {
-			any = true
-			t.look()
+			seen = append(seen, t)
 		}
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	for t := range d.overflow {
-		any = true
-		t.look()
+		seen = append(seen, t)
 	}
+	d.mu.Unlock()
+	processors := runtime.GOMAXPROCS(0)
+	share := tick * time.Duration(processors) / time.Duration(max(processors, len(seen)))
+	for _, t := range seen {
+		t.look(share)
+	}
+	any = len(seen) > 0
+	clear(seen)
+	d.seen = seen
 	return any
 }
 
-// look counts one more tick of a turn that was already running at the look before, and ends it past its limit.
-func (t *turn) look() {
+// look adds to the time of a turn that was already running at the look before, and ends it past its limit.
+func (t *turn) look(share time.Duration) {
 	now := t.state.Load()
 	if now&turnRunning == 0 || now&turnStopped != 0 {
 		return
@@ -208,7 +219,7 @@ func (t *turn) look() {
 	if now&turnWaiting != 0 {
 		return
 	}
-	if t.spent += tick; int64(t.spent) > t.limit.Load() && t.state.CompareAndSwap(now, now|turnStopped) {
+	if t.spent += share; int64(t.spent) > t.limit.Load() && t.state.CompareAndSwap(now, now|turnStopped) {
 		t.interrupt()
 		runtime.Gosched()
 	}
