@@ -43,3 +43,18 @@ func TestScriptsRunWithinTheGatewaysBounds(t *testing.T) {
 		}
 	}
 }
+
+// A reload with other bounds is the new bounds.
+func TestAReloadChangesTheBoundsOfScripts(t *testing.T) {
+	o := options(t, nil)
+	before := one("scripts: {timeout: 1m}"+work).load(t, o, nil)
+	after := one("scripts: {timeout: 1m, callDepth: 20}"+work).load(t, o, before)
+	for s, want := range map[*engine.Snapshot]engine.Result{before: engine.Passed, after: engine.Aborted} {
+		if out := s.Policies["work"].Top(engine.NewMessage(engine.OnClientFrame, nil, wire.Text, nil), nil); out.Result != want {
+			t.Errorf("%s %q, want %s", out.Result, out.Reason, want)
+		}
+	}
+	if a, b := before.Ports["public"].Websockets[0], after.Ports["public"].Websockets[0]; a.Hash == b.Hash {
+		t.Error("the websocket counts as unchanged: its sessions would go on without the new bounds being said")
+	}
+}
