@@ -427,6 +427,12 @@ func connect(t testing.TB, address, path, begun string) *wsPeer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return upgrade(t, conn, path, begun)
+}
+
+// upgrade is connect over a connection that is open.
+func upgrade(t testing.TB, conn net.Conn, path, begun string) *wsPeer {
+	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	if _, err := io.WriteString(conn, upgradeRequest(path)+begun); err != nil {
 		t.Fatal(err)

@@ -27,9 +27,11 @@ type Gateway struct {
 	mu        sync.Mutex // held by Start, Reload and Shutdown
 	listeners map[string]*listener
 	stop      chan struct{}
+	warnings  warnings
 	sweeping  sync.WaitGroup
 	sweepMu   sync.Mutex     // held by Sweep
 	live      sync.WaitGroup // sessions and connections that are being served
+	lot       *lot           // where idle sessions wait; nil where the platform has none
 	draining  atomic.Bool
 	buffered  atomic.Int64              // bytes in half-received messages
 	problems  atomic.Pointer[[]Problem] // of the last reload
@@ -71,13 +73,25 @@ var ErrConfiguration = errors.New("the configuration has errors")
 
 // Start loads the configuration and opens its ports.
 func (g *Gateway) Start(ctx context.Context) ([]Problem, error) {
+	lot, err := newLot()
+	if err != nil {
+		g.log.Warn("idle sessions keep their goroutines", "error", err)
+	}
+	g.lot = lot
 	problems, err := g.Reload(ctx)
 	if err != nil {
+		g.closeLot()
 		return problems, err
 	}
 	g.sweeping.Add(1)
 	go g.sweepLoop()
 	return problems, nil
+}
+
+func (g *Gateway) closeLot() {
+	if g.lot != nil {
+		g.lot.close()
+	}
 }
 
 func (g *Gateway) sweepLoop() {
@@ -133,6 +147,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 			s.Stop(Cause{})
 		}
 	}
+	g.closeLot()
 	if snapshot := g.now_.Load(); snapshot != nil {
 		snapshot.release()
 	}

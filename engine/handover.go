@@ -94,8 +94,8 @@ func (s *Session) start(hijacked net.Conn, c *portConn, head []byte) {
 	if s.gateway.draining.Load() {
 		s.Stop(Cause{By: "shutdown", Code: wire.CloseGoingAway, Reason: "gateway is shutting down"})
 	}
-	go s.pumps[ClientSide].run()
-	go s.pumps[HostSide].run()
+	s.pumps[ClientSide].launch()
+	s.pumps[HostSide].launch()
 }
 
 // abandon frees a session that was dialled and never ran: its client went away.
@@ -112,6 +112,11 @@ func (s *Session) abandon() {
 // left is the last that happens to a session.
 func (g *Gateway) left(s *Session) {
 	g.sessions.remove(s)
+	for i := range s.pumps {
+		if s.pumps[i].has {
+			g.lot.leave(s.pumps[i].slot)
+		}
+	}
 	for _, snapshot := range s.snapshots {
 		snapshot.release()
 	}

@@ -24,6 +24,7 @@ type leg struct {
 	control []byte     // injected control frames that wait for the end of a frame
 	failed  error      // of a write, after which nothing more is written
 
+	until     atomic.Int64 // when reading has to end, unix nanoseconds; 0: not known yet
 	waiting   atomic.Bool  // queue or control is not empty
 	closeSent bool         // nothing more is written; guarded by mu
 	gotClose  atomic.Bool  // the peer sent its Close
@@ -133,9 +134,6 @@ func (l *leg) sendClose(code uint16, reason string) {
 		l.shut()
 	}
 }
-
-// wake makes a blocked reader of the leg return.
-func (l *leg) wake() { l.conn.SetReadDeadline(longAgo) }
 
 var longAgo = time.Unix(1, 0)
 

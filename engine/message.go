@@ -183,15 +183,22 @@ func (m *Message) Drop() { m.verdict = Drop }
 // Reply sends p back to where the message came from, instead of passing the
 // message on. It keeps p.
 func (m *Message) Reply(op wire.Op, p []byte) error {
+	if err := m.Send(m.from, op, p); err != nil {
+		return err
+	}
 	m.verdict = Reply
-	return m.Send(m.from, op, p)
+	return nil
 }
 
 // Send sends a new message to one side, before this one is passed on. It runs
-// no policy. It keeps p. At most 100 a message; one more is an error.
+// no policy. It keeps p. At most 100 a message; one more is an error, and so is
+// what must not be sent ([ErrNotSendable]).
 func (m *Message) Send(to Side, op wire.Op, p []byte) error {
 	if len(m.sends) == maxSends {
 		return fmt.Errorf("a message may send at most %d messages", maxSends)
+	}
+	if err := sendable(op, p); err != nil {
+		return err
 	}
 	m.sends = append(m.sends, send{to, op, p})
 	return nil

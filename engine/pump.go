@@ -34,6 +34,7 @@ type pump struct {
 	msg     *Message     // of the policy
 	keys    wire.Keys    // of what goes on to a host; used by this pump only
 
+	parking
 	messages, bytes atomic.Int64
 	kept            int64        // bytes of the reader's buffer that the gateway has counted
 	halfway         atomic.Int64 // since when a message is half received, in unix nanoseconds; 0: none is
@@ -50,12 +51,15 @@ var (
 func (p *pump) run() {
 	defer func() {
 		if r := recover(); r != nil {
-			p.err = p.s.gateway.panicked("relay", r)
+			p.s.ended(p, p.s.gateway.panicked("relay", r))
 		}
-		p.s.ended(p, p.err)
 	}()
-	if p.err = p.early(); p.err == nil {
-		p.err = p.carry()
+	err := p.early()
+	if err == nil {
+		err = p.carry()
+	}
+	if err != errParked {
+		p.s.ended(p, err)
 	}
 }
 
@@ -79,10 +83,7 @@ func (p *pump) early() error {
 // carry moves bytes until the direction ends, and returns why.
 func (p *pump) carry() error {
 	if p.raw != nil {
-		if err := p.raw.Read(p.ready); err != nil {
-			return err
-		}
-		return p.err
+		return p.wait()
 	}
 	b := takeBuffer(false)
 	defer func() { giveBuffer(b) }()

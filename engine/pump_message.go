@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+
 	"framegate/engine/wire"
 )
 
@@ -116,6 +118,10 @@ func (p *pump) deliver(ev *wire.Event) error {
 	if out.Result != Passed {
 		p.fault(m, out)
 	}
+	if m.verdict == Forward && (m.changed || m.Op != ev.Op) && sendable(m.Op, m.body) != nil {
+		out = Outcome{Result: Aborted, Reason: "the policy made a text message that is not UTF-8"}
+		m.Close(wire.CloseInvalidPayload, out.Reason) // RFC 6455 §8.1; it must not go on, whatever onFrameFault says
+	}
 	if p.log {
 		p.recordMessage(m, ev, out)
 	}
@@ -141,14 +147,16 @@ func (p *pump) fault(m *Message, out Outcome) {
 	rule := p.rules.OnFail
 	if out.Result == Aborted {
 		rule = p.rules.OnAbort
-		m.Logger().Warn("frame policy aborted", "policy", p.policy.Name, "from", dirName(p.from), "error", out.Reason)
+		p.s.gateway.warnings.warn(m.Logger(), m.Now(), "frame policy aborted", "policy", p.policy.Name, "from", dirName(p.from), "error", out.Reason)
 	}
 	if m.verdict != Forward {
 		return
 	}
 	switch rule.Verdict {
 	case Reply:
-		m.Reply(wire.Text, []byte(rule.Body))
+		if m.Reply(wire.Text, []byte(rule.Body)) != nil {
+			m.Drop()
+		}
 	case Close:
 		m.Close(rule.Code, out.Result.closeReason())
 	default:
@@ -167,6 +175,11 @@ func (r Result) closeReason() string {
 // sendAll sends the messages that the policy made, before the one it ran on.
 func (p *pump) sendAll(m *Message) error {
 	for _, s := range m.sends {
+		if p.log {
+			p.s.pumps[s.to.Other()].record(Record{
+				Op: s.op.String(), Size: int64(len(s.body)), Fragments: 1, Outcome: "sent", Injected: true, Before: p.head(s.body), Policy: p.policy.Name,
+			})
+		}
 		if s.to == p.dst.side {
 			if err := p.put(s.op, s.body); err != nil {
 				return err
@@ -174,6 +187,9 @@ func (p *pump) sendAll(m *Message) error {
 			continue
 		}
 		if err := p.src.inject(s.op, s.body); err != nil {
+			if write, ok := errors.AsType[*writeError](err); ok {
+				return write.err // as an error of reading: it is the peer that this pump reads that is gone
+			}
 			return err
 		}
 	}

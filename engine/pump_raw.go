@@ -122,8 +122,10 @@ func (p *pump) recordControl(op wire.Op, payload []byte) {
 }
 
 // head is what the log keeps of a payload.
-func (p *pump) head(payload []byte) []byte {
-	return payload[:min(len(payload), p.rules.Log.Payload, maxHead)]
+func (p *pump) head(payload []byte) []byte { return p.rules.Log.head(payload) }
+
+func (l *LogRules) head(payload []byte) []byte {
+	return payload[:min(len(payload), l.Payload, maxHead)]
 }
 
 // record completes a record of this direction and adds it to the journal.

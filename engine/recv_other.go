@@ -2,8 +2,10 @@
 
 package engine
 
+import "sync/atomic"
+
 // receiver is the platform's way to read; here the ordinary one.
-type receiver struct{}
+type receiver struct{ wakes atomic.Uint32 }
 
 // call is what the platform's read needs beside the buffer; here nothing.
 type call struct{}

@@ -59,7 +59,7 @@ func (s *Session) Stop(c Cause) {
 	deadline := time.Now().Add(closeGrace)
 	for i := range s.legs {
 		s.legs[i].conn.SetWriteDeadline(deadline)
-		s.legs[i].wake()
+		s.readUntil(&s.legs[i], longAgo)
 	}
 }
 
@@ -82,6 +82,8 @@ func (s *Session) ended(p *pump, err error) {
 	case errors.Is(err, errPeerClosed):
 		s.await(p.dst)
 	case s.halted.Load() || errors.Is(err, ErrClosed):
+	case errors.Is(err, ErrFull):
+		s.Stop(Cause{By: dirName(p.from), Code: wire.CloseTryAgainLater, Reason: "too many answers wait to be read", Err: err})
 	case errors.As(err, &crash):
 		s.Stop(Cause{By: "gateway", Code: wire.CloseInternalError, Reason: "internal error", Err: err})
 	case errors.As(err, &violation):
@@ -100,9 +102,9 @@ func (s *Session) ended(p *pump, err error) {
 // await gives a peer the grace to send its own Close, and what it still has to
 // say before it; the pump that reads it goes on until then.
 func (s *Session) await(l *leg) {
-	l.conn.SetReadDeadline(time.Now().Add(closeGrace))
+	s.readUntil(l, time.Now().Add(closeGrace))
 	if s.halted.Load() {
-		l.wake()
+		s.readUntil(l, longAgo)
 	}
 }
 
@@ -134,7 +136,7 @@ func (s *Session) lost(gone, other *leg, err error) {
 // cut ends a session whose pump waits on a connection that is broken.
 func (s *Session) cut(p *pump, err error) {
 	s.lost(p.src, p.dst, err)
-	p.src.wake()
+	s.readUntil(p.src, longAgo)
 }
 
 // aside does what may have to wait for a slow peer.
@@ -189,9 +191,12 @@ func (s *Session) end() {
 
 // closeFor is the Close that a peer gets when it has not been sent one.
 func (s *Session) closeFor(l *leg, cause Cause) (uint16, string) {
+	s.mu.Lock()
+	own := l.closing
+	s.mu.Unlock()
 	switch {
-	case l.closing != nil:
-		return l.closing.Code, l.closing.Reason
+	case own != nil:
+		return own.Code, own.Reason
 	case l.gotClose.Load():
 		return cause.Code, cause.Reason
 	case l.side == HostSide:

@@ -204,6 +204,7 @@ func TestCloseWithoutACode(t *testing.T) {
 	modes(t, func(t *testing.T, w *Websocket) {
 		r, host := through(t, w)
 		client, h := pair(t, r.address, host, "/")
+		s := r.only()
 		client.send(opClose, "")
 		h.gets(t, opClose, "")
 		h.send(opClose, "")
@@ -214,6 +215,7 @@ func TestCloseWithoutACode(t *testing.T) {
 		if c := r.gone(); c.By != "client" || c.Code != wire.CloseNoStatus {
 			t.Errorf("recorded as %+v", c)
 		}
+		<-s.Context().Done()
 	})
 }
 
@@ -248,6 +250,7 @@ func TestPoliciesRunOverAnswersAfterAClose(t *testing.T) {
 		return true, m.Wait(20 * time.Millisecond)
 	}))})
 	client, h := pair(t, r.address, host, "/")
+	exchange(t, client, h, "hello")
 	client.send(opText, "question")
 	client.sendClose(wire.CloseNormal, "")
 	h.gets(t, opText, "question")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"framegate/engine/wire"
 )
@@ -69,13 +70,39 @@ func (t *Sessions) Send(id string, to Side, op wire.Op, body []byte) error {
 }
 
 // Send sends a message to one peer: it runs no policy and waits, in a queue of
-// at most 1 MiB, for a message boundary.
+// at most 1 MiB, for a message boundary. What RFC 6455 forbids is
+// [ErrNotSendable]; a Close is sent by [Session.Stop] only.
 func (s *Session) Send(to Side, op wire.Op, body []byte) error {
+	if err := sendable(op, body); err != nil {
+		return err
+	}
 	err := s.legs[to].inject(op, body)
 	if log := s.Websocket().Log; err == nil && !log.Off && !log.NoFrames {
-		s.pumps[to.Other()].record(Record{Op: op.String(), Size: int64(len(body)), Fragments: 1, Outcome: "sent", Injected: true})
+		s.pumps[to.Other()].record(Record{Op: op.String(), Size: int64(len(body)), Fragments: 1, Outcome: "sent", Injected: true, Before: log.head(body)})
 	}
 	return err
+}
+
+// ErrNotSendable is returned for a message that no peer may be sent: text that is
+// not UTF-8 (RFC 6455 §8.1), a ping or pong of more than 125 bytes (§5.5), or
+// anything but text, binary, ping and pong.
+var ErrNotSendable = errors.New("only UTF-8 text, binary, and pings and pongs of at most 125 bytes can be sent")
+
+// sendable checks a message that a policy, the console or REST wants to send.
+func sendable(op wire.Op, body []byte) error {
+	switch op {
+	case wire.Text:
+		if utf8.Valid(body) {
+			return nil
+		}
+	case wire.Binary:
+		return nil
+	case wire.Ping, wire.Pong:
+		if len(body) <= wire.MaxControl {
+			return nil
+		}
+	}
+	return ErrNotSendable
 }
 
 // Info is what lists of sessions show.

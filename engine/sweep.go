@@ -103,7 +103,17 @@ func (s *Session) letGo() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.websocket.Load()
-	if len(s.snapshots) < 2 || s.pumps[0].runsBy.Load() != now || s.pumps[1].runsBy.Load() != now {
+	if len(s.snapshots) < 2 {
+		return
+	}
+	behind := false
+	for i := range s.pumps {
+		if p := &s.pumps[i]; p.runsBy.Load() != now {
+			behind = true
+			p.unpark() // to take the new rules over
+		}
+	}
+	if behind {
 		return
 	}
 	for _, old := range s.snapshots[:len(s.snapshots)-1] {

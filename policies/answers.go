@@ -15,7 +15,7 @@ func (c *compiler) checkAnswers() {
 				continue
 			}
 			name := w.OnUpgrade.Name
-			if way := c.silent(name, nil); way != nil {
+			if way := c.silent(name); way != nil {
 				c.warnf(way.place, "end the way with connect-to-url, or with reflect and what else answers", "policy %q can pass after %s without having connected or answered; the client then gets 500", name, way.label())
 			}
 		}
@@ -24,10 +24,13 @@ func (c *compiler) checkAnswers() {
 
 // silent finds the filter after which a policy can pass although nothing on the
 // way has answered; nil where there is no such way.
-func (c *compiler) silent(name string, within []string) *Step {
+func (c *compiler) silent(name string) *Step {
 	p, graph := c.config.Policies[name], c.policies[name]
-	if p == nil || len(graph.Nodes) == 0 || len(within) > len(c.policies) {
+	if p == nil || len(graph.Nodes) == 0 {
 		return nil
+	}
+	if known, ok := c.silences[name]; ok {
+		return known
 	}
 	seen := make([]bool, len(graph.Nodes))
 	var found *Step
@@ -38,28 +41,29 @@ func (c *compiler) silent(name string, within []string) *Step {
 		}
 		seen[i] = true
 		s, n := p.Filters[i], &graph.Nodes[i]
-		if n.Failure == engine.EndPass || n.Success == engine.EndPass && !c.answersOnSuccess(s, append(within, name)) {
+		if n.Failure == engine.EndPass || n.Success == engine.EndPass && !c.answersOnSuccess(s) {
 			found = s
 			return
 		}
-		if !c.answersOnSuccess(s, append(within, name)) {
+		if !c.answersOnSuccess(s) {
 			visit(n.Success)
 		}
 		visit(n.Failure)
 	}
 	visit(0)
+	c.silences[name] = found
 	return found
 }
 
 // answersOnSuccess tells whether the filter, when it passes, has connected or
 // answered: those that end a policy, and calls of policies that do.
-func (c *compiler) answersOnSuccess(s *Step, within []string) bool {
+func (c *compiler) answersOnSuccess(s *Step) bool {
 	if s.kind == nil || s.kind.Ends || slices.Contains(writes(s), "http.response.status") {
 		return true
 	}
 	called := calledBy(s)
 	for _, name := range called {
-		if c.facts[name] != nil && c.silent(name, within) != nil {
+		if c.facts[name] != nil && c.silent(name) != nil {
 			return false
 		}
 	}

@@ -192,7 +192,7 @@ func (r *run) suggest(name, prefix string) string {
 			known = append(known, attribute)
 		}
 	}
-	if near, ok := nearest(name, known); ok {
+	if near, ok := Nearest(name, known); ok {
 		return fmt.Sprintf("did you mean ${%s%s}?", prefix, near)
 	}
 	return fmt.Sprintf("set it with set-attribute, name it in a script's `generates: [%s]`, or give a default: ${%s%s ?: \"…\"}", name, prefix, name)

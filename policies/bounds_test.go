@@ -9,15 +9,29 @@ import (
 	"framegate/engine"
 )
 
-// 10,000 filters in one policy are no problem but their number of lines.
+// 10,000 filters in two policies, each over many calls of the next: what grows
+// with the square or the power of anything would show.
 func TestManyFilters(t *testing.T) {
-	var b strings.Builder
-	b.WriteString(echo + "  long:\n    filters:\n")
-	for i := range 5000 {
-		fmt.Fprintf(&b, "      - {name: f%d, type: true-filter}\n", i)
+	g := one(echo)
+	for _, name := range []string{"a", "b"} {
+		var b strings.Builder
+		fmt.Fprintf(&b, "policies:\n  %s:\n    filters:\n", name)
+		for i := range 5000 {
+			fmt.Fprintf(&b, "      - {name: f%d, type: true-filter}\n", i)
+		}
+		g["policies/"+name+".yaml"] = b.String()
 	}
-	s := one(b.String()).load(t, options(t, nil), nil)
-	if got := len(s.Policies["long"].Nodes); got != 5000 {
+	var calls strings.Builder
+	calls.WriteString("policies:\n")
+	for i := range 200 {
+		next := fmt.Sprintf("{name: one, type: policy, policy: p%d}, {name: two, type: policy, policy: p%d}", i+1, i+1)
+		fmt.Fprintf(&calls, "  p%d: {filters: [%s, {name: three, type: connect-to-url, url: ws://127.0.0.1:9001/}]}\n", i, next)
+	}
+	calls.WriteString("  p200: {filters: [{type: true-filter}]}\n")
+	g["policies/calls.yaml"] = calls.String()
+	g["gateway.yaml"] = strings.Replace(echo, "onUpgrade: admit", "onUpgrade: p0", 1)
+	s := g.load(t, options(t, nil), nil)
+	if got := len(s.Policies["b"].Nodes); got != 5000 {
 		t.Errorf("%d nodes", got)
 	}
 }

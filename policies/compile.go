@@ -28,6 +28,7 @@ type compiler struct {
 	listening   map[string]string // address → who
 	closers     []io.Closer
 	settings    map[filterKey]inherited
+	silences    map[string]*Step // see silent
 }
 
 // facts is what checks and hashes need to know of a policy beyond its graph.
@@ -43,7 +44,7 @@ func newCompiler(ctx context.Context, m *merger, r *reader, options Options, old
 	return &compiler{
 		report: m.report, ctx: ctx, config: m.config, reader: r, options: options, old: old, singles: m.singles, things: m.things,
 		stores: make(map[string]*engine.Store), storeHashes: make(map[string]string), policies: make(map[string]*engine.Policy),
-		facts: make(map[string]*facts), listening: make(map[string]string), settings: make(map[filterKey]inherited),
+		facts: make(map[string]*facts), listening: make(map[string]string), settings: make(map[filterKey]inherited), silences: make(map[string]*Step),
 	}
 }
 

@@ -82,7 +82,7 @@ type WebsocketLog struct {
 
 // GatewayLimits bounds all sessions together.
 type GatewayLimits struct {
-	// Buffered is how much may wait in memory for slow peers, all sessions together. Past it reading stops, then sessions are closed with 1013.
+	// Buffered is how much half-received messages may hold in memory, all sessions together.
 	Buffered engine.Size `yaml:"buffered" default:"1GiB" min:"1MiB"`
 }
 
@@ -278,7 +278,11 @@ type Step struct {
 	step
 }
 
-// Store is a set of keyed records: users, keys, plans.
+// Store is a set of keyed records: users, keys, plans. Records are a map from
+// keys to what is known under them, in a file of their own or in place:
+//
+//	alice: {key: 'sha256:…', rooms: [lobby]}
+//	bob: {password: '$2a$10$…'}
 type Store struct {
 	// File is the YAML file of the records, relative to the gateway's directory: a map from keys to records.
 	File string `yaml:"file"`

@@ -106,7 +106,7 @@ func (d *decoder) fill(n *yaml.Node, v reflect.Value, what string, fields []filt
 // misspelt tells whether one of the unknown keys was meant to be the field.
 func misspelt(unknown map[string]*yaml.Node, name string, fields []filters.Field) bool {
 	for key := range unknown {
-		if near, _ := nearest(key, fieldNames(fields)); near == name {
+		if near, _ := Nearest(key, fieldNames(fields)); near == name {
 			return true
 		}
 	}

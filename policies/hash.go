@@ -117,10 +117,10 @@ func (c *compiler) ownHash(p *Policy) string {
 	for i, s := range p.Filters {
 		n := &graph.Nodes[i]
 		made := c.facts[p.name].steps[s]
-		fmt.Fprintf(h, "%q %s %d %d %s ", s.Name, s.Type, n.Success, n.Failure, made.files.hash())
+		fmt.Fprintf(h, "%q %s %d %d %s ", s.Name, s.Type, n.Success, n.Failure, made.files)
 		digest(h, reflect.ValueOf(s.filter))
 		for _, store := range slices.Sorted(maps.Keys(c.storeHashes)) {
-			if made.asked.stores[store] || made.files.mentions("stores") || mentions(s, "stores") {
+			if made.asked.stores[store] || made.allStores {
 				fmt.Fprintf(h, " %q %s", store, c.storeHashes[store])
 			}
 		}
@@ -141,8 +141,8 @@ func (c *compiler) wholeHash(name string, own map[string]string) string {
 		for called := range c.facts[name].calls {
 			reach(called)
 		}
-		for s, made := range c.facts[name].steps {
-			if made.files.mentions(".call(") || mentions(s, ".call(") {
+		for _, made := range c.facts[name].steps {
+			if made.allCalls {
 				for any := range c.policies { // a script may call every one by its name
 					reach(any)
 				}

@@ -25,13 +25,15 @@ type merger struct {
 // catalog finds filter types. It is the table of package filters; tests have their own.
 type catalog struct {
 	lookup func(name string) (*filters.Kind, bool)
-	names  []string
+	names  []string // types and aliases
+	types  []string
 }
 
 func tableOfFilters() catalog {
 	c := catalog{lookup: filters.Lookup}
 	for _, k := range filters.All() {
-		c.names = append(c.names, append(k.Aliases, k.Type)...)
+		c.types = append(c.types, k.Type)
+		c.names = append(append(c.names, k.Aliases...), k.Type)
 	}
 	return c
 }

@@ -112,7 +112,7 @@ func secondDocument(text string) int {
 			content = line != "---"
 		case line == "...":
 			ended = true
-		case ended && line != "":
+		case ended && line != "" && !strings.HasPrefix(strings.TrimSpace(line), "#"):
 			return i + 1
 		case line != "" && !strings.HasPrefix(strings.TrimSpace(line), "#") && !strings.HasPrefix(line, "%"):
 			content = true

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"reflect"
 	"strings"
 	"sync"
@@ -21,8 +22,10 @@ const blockStyle = yaml.LiteralStyle | yaml.FoldedStyle
 
 // preparation is what a filter asked for while it was prepared.
 type preparation struct {
-	files *tracker
-	asked *asked
+	asked     *asked
+	files     string // a hash of those it read
+	allStores bool   // it has a script that names stores itself
+	allCalls  bool   // it has a script that calls policies itself
 }
 
 // asked are the names that a filter asked for. Scripts go on asking while they
@@ -78,14 +81,18 @@ func (c *compiler) prepare(p *Policy) {
 
 func (c *compiler) prepareStep(p *Policy, s *Step) {
 	facts := c.facts[p.name]
-	made := &preparation{track(c.reader.files), &asked{stores: make(map[string]bool), calls: make(map[string]bool)}}
+	made := &preparation{asked: &asked{stores: make(map[string]bool), calls: make(map[string]bool)}}
 	facts.steps[s] = made
+	files := track(c.reader.files)
 	if preparer, ok := s.filter.(filters.Preparer); ok {
-		if err := guard(func() error { return preparer.Prepare(c.envOf(p, s, made)) }); err != nil {
+		if err := guard(func() error { return preparer.Prepare(c.envOf(p, s, files, made.asked)) }); err != nil {
 			s.broken = true
 			c.prepareProblem(s, err)
 		}
 	}
+	made.files = files.hash()
+	made.allStores = files.mentions("stores") || mentions(s, "stores")
+	made.allCalls = files.mentions(".call(") || mentions(s, ".call(")
 	for name := range made.asked.calls {
 		if facts.calls[name] == nil {
 			facts.calls[name] = s
@@ -107,11 +114,11 @@ func guard(prepare func() error) (err error) {
 }
 
 // envOf is what the filter may ask for.
-func (c *compiler) envOf(p *Policy, s *Step, made *preparation) *filters.Env {
-	found, asked := &lookups{c.policies, c.stores}, made.asked
+func (c *compiler) envOf(p *Policy, s *Step, files fs.FS, asked *asked) *filters.Env {
+	found := &lookups{c.policies, c.stores}
 	return &filters.Env{
 		Policy: p.name, Filter: s.Name, Line: s.place.line, Hooks: c.facts[p.name].hooks,
-		Files: made.files, Hosts: c.hosts, Scripts: c.options.Scripts, State: c.options.State, Log: c.options.Log,
+		Files: files, Hosts: c.hosts, Scripts: c.options.Scripts, State: c.options.State, Log: c.options.Log,
 		Call:  func(name string) (*engine.Policy, error) { return found.call(asked, name) },
 		Store: func(name string) (*engine.Store, error) { return found.store(asked, name) },
 		At:    func(field string) engine.Position { return textPosition(s, field) },

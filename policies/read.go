@@ -111,6 +111,9 @@ func (r *reader) directory(dir string) {
 		return
 	}
 	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
+			continue // what editors and mounts leave behind
+		}
 		name := path.Join(dir, entry.Name())
 		switch path.Ext(name) {
 		case ".yaml":

@@ -3,6 +3,7 @@ package policies
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,8 +39,9 @@ func (r *report) add(p engine.Problem) {
 
 // hide puts the {{…}} that was written in the place of every secret.
 func (r *report) hide(text string) string {
-	for secret, written := range r.secrets {
-		text = strings.ReplaceAll(text, secret, written)
+	longestFirst := func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }
+	for _, secret := range slices.SortedFunc(maps.Keys(r.secrets), longestFirst) {
+		text = strings.ReplaceAll(text, secret, r.secrets[secret])
 	}
 	return text
 }

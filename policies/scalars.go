@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"regexp"
 	"regexp/syntax"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +18,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"framegate/engine"
-	"framegate/filters"
 )
 
 // show names a node in a message: its kind, or its text as it was written.
@@ -62,7 +60,7 @@ func (d *decoder) scalarField(n *yaml.Node, v reflect.Value, what string) {
 	if wrong := d.set(n, v); wrong != nil {
 		what := fmt.Sprintf("%q: %s", what, wrong.what)
 		if written, ok := d.written[n]; ok && n.Value != "" {
-			what = strings.ReplaceAll(what, n.Value, written)
+			what, wrong.hint = strings.ReplaceAll(what, n.Value, written), strings.ReplaceAll(wrong.hint, n.Value, written)
 		}
 		at := d.source.at(n)
 		if match := atCharacter.FindStringSubmatch(what); match != nil && d.written[n] == "" && n.Style&blockStyle == 0 {
@@ -226,57 +224,6 @@ func sizeHint(text string) string {
 	return "write a number with its unit (B, KiB, MiB, GiB), such as 64KiB"
 }
 
-// bounds checks a field's allowed values and limits.
-func (d *decoder) bounds(n *yaml.Node, v reflect.Value, f filters.Field) {
-	if v.Kind() == reflect.Pointer {
-		v = v.Elem()
-	}
-	if v.Kind() == reflect.Slice {
-		for i := range v.Len() {
-			item := n
-			if n.Kind == yaml.SequenceNode {
-				item = n.Content[i]
-			}
-			d.bounds(item, v.Index(i), f)
-		}
-		return
-	}
-	if v.Kind() == reflect.String && f.Required && v.Len() == 0 {
-		d.errorf(d.source.at(n), "write a value between the quotes", "%q is empty", f.Name)
-		return
-	}
-	if v.Kind() == reflect.String && len(f.OneOf) > 0 && !slices.Contains(f.OneOf, v.String()) {
-		d.errorf(d.source.at(n), d.didYouMean(v.String(), f.OneOf, "allowed"), "%q must be one of %s, not %s", f.Name, strings.Join(f.OneOf, ", "), d.show(n))
-		return
-	}
-	if bound, ok := limit(v.Type(), f.Min); ok && number(v) < number(bound) {
-		d.errorf(d.source.at(n), "write "+f.Min+" or more", "%q must be at least %s, not %s", f.Name, f.Min, d.text(n))
-	}
-	if bound, ok := limit(v.Type(), f.Max); ok && number(v) > number(bound) {
-		d.errorf(d.source.at(n), "write "+f.Max+" or less", "%q must be at most %s, not %s", f.Name, f.Max, d.text(n))
-	}
-}
-
-// limit parses the text of a min or max tag as a value of the field's type.
-func limit(t reflect.Type, text string) (reflect.Value, bool) {
-	v := reflect.New(t).Elem()
-	if text == "" || !v.CanInt() && !v.CanUint() && !v.CanFloat() {
-		return v, false
-	}
-	var d decoder
-	return v, d.set(scalarNode(text), v) == nil
-}
-
-func number(v reflect.Value) float64 {
-	switch {
-	case v.CanInt():
-		return float64(v.Int())
-	case v.CanUint():
-		return float64(v.Uint())
-	}
-	return v.Float()
-}
-
 // plainValue is a scalar as encoding/json would decode it; whole numbers are int64.
 func plainValue(n *yaml.Node) any {
 	switch n.Tag {
@@ -298,44 +245,4 @@ func plainValue(n *yaml.Node) any {
 		}
 	}
 	return n.Value
-}
-
-// kindName is what a type is called in messages.
-func kindName(t reflect.Type) string {
-	word := filters.TypeWord(t)
-	switch {
-	case word == "true or false":
-		return word
-	case strings.HasPrefix(word, "list of"):
-		return "a list"
-	case strings.HasPrefix(word, "map of"):
-		return "a map"
-	case strings.HasPrefix(word, "text"):
-		return "a text"
-	}
-	return article(word)
-}
-
-// example is a value to show in a hint.
-func example(t reflect.Type) string {
-	if t == reflect.TypeFor[reference]() {
-		return "NAME"
-	}
-	switch kindName(t) {
-	case "a duration":
-		return "30s"
-	case "a size":
-		return "64KiB"
-	case "a network":
-		return "192.0.2.0/24"
-	case "true or false":
-		return "true"
-	case "a number":
-		return "1"
-	case "a map":
-		return "{…}"
-	case "a list":
-		return "[…]"
-	}
-	return "…"
 }

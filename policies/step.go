@@ -58,7 +58,11 @@ func (s *Step) decodeNode(d *decoder, n *yaml.Node, _ string) {
 	common := filters.Fields(reflect.TypeFor[Step]())
 	kind, known := d.kinds.lookup(kindNode.Value)
 	if !known {
-		d.errorf(d.source.at(kindNode), d.didYouMean(kindNode.Value, d.kinds.names, "filter types"), "there is no filter type %s", d.show(kindNode))
+		hint := choice(d.kinds.types, "filter types")
+		if _, near := Nearest(kindNode.Value, d.kinds.names); near {
+			hint = d.didYouMean(kindNode.Value, d.kinds.names, "filter types")
+		}
+		d.errorf(d.source.at(kindNode), hint, "there is no filter type %s", d.show(kindNode))
 		s.common(d, n, common, keysOf(n))
 		return
 	}

@@ -7,9 +7,9 @@ import (
 	"unicode"
 )
 
-// nearest finds the name that was most likely meant: the one with the smallest
+// Nearest finds the name that was most likely meant: the one with the smallest
 // edit distance, if that is at most two, or a third of the word for long ones.
-func nearest(word string, names []string) (string, bool) {
+func Nearest(word string, names []string) (string, bool) {
 	best, bestDistance := "", max(1, min(2, len(word)/2), len(word)/3)+1
 	for _, name := range names {
 		if strings.EqualFold(word, name) || squash(word) == squash(name) {
@@ -22,7 +22,25 @@ func nearest(word string, names []string) (string, bool) {
 			best, bestDistance = name, d
 		}
 	}
+	if best == "" {
+		best = beginning(word, names)
+	}
 	return best, best != ""
+}
+
+// beginning is the one name that begins with the word: connect is connect-to-url.
+func beginning(word string, names []string) string {
+	found := ""
+	for _, name := range names {
+		if len(word) < 4 || !strings.HasPrefix(strings.ToLower(name), strings.ToLower(word)+"-") {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = name
+	}
+	return found
 }
 
 // squash removes what separates words, so that connect_to_url, connectToURL and
@@ -67,7 +85,7 @@ func distance(a, b string) int {
 // didYouMean is the hint for an unknown name: the nearest one, or the choice.
 // kind is what the names are, in the plural.
 func didYouMean(word string, names []string, kind string) string {
-	if name, ok := nearest(word, names); ok {
+	if name, ok := Nearest(word, names); ok {
 		return fmt.Sprintf("did you mean %q?", name)
 	}
 	return choice(names, kind)

@@ -64,18 +64,19 @@ func TestValuesFileCanBeNamed(t *testing.T) {
 // What comes from outside is never shown, whatever is wrong with it.
 func TestSecretsAreNotShown(t *testing.T) {
 	secret := "hunter2-hunter2"
-	env := map[string]string{"SECRET": secret, "SHORT": "pw1"}
+	env := map[string]string{"SECRET": secret, "SHORT": "pw1", "PIN": "4711"}
 	for _, lines := range []string{
 		"idleTimeout: '{{env \"SECRET\"}}'",
 		"enabled: '{{env \"SECRET\"}}'",
 		"limits: {connections: '{{env \"SECRET\"}}'}",
 		"limits: {connections: '{{env \"SHORT\"}}'}",
+		"idleTimeout: '{{env \"PIN\"}}'",
 		"access: {allow: ['{{env \"SECRET\"}}', '10.0.0.0/{{env \"SECRET\"}}']}",
 		"access: {default: '{{env \"SECRET\"}}'}",
 		"tls: {cert: '{{env \"SECRET\"}}', key: k}",
 	} {
 		got := portWith(lines).problems(t, options(t, env))
-		if got == "" || strings.Contains(got, secret) || strings.Contains(got, "pw1") {
+		if got == "" || strings.Contains(got, secret) || strings.Contains(got, "pw1") || strings.Contains(got, "4711") {
 			t.Errorf("%s:\n%s", lines, got)
 		}
 	}

@@ -1,6 +1,12 @@
 package main
 
-import "framegate/filters"
+import (
+	"errors"
+	"fmt"
+
+	"framegate/filters"
+	"framegate/policies"
+)
 
 type explainCommand struct {
 	Filter string `arg:"" placeholder:"FILTER" help:"A filter type."`
@@ -15,4 +21,14 @@ limits, the attributes it reads and sets, and an example. framegate list filters
 }
 
 // Run prints the manual.
-func (c *explainCommand) Run(std stdio) error { return filters.Explain(std.out, c.Filter) }
+func (c *explainCommand) Run(std stdio) error {
+	err := filters.Explain(std.out, c.Filter)
+	var unknown *filters.UnknownType
+	if errors.As(err, &unknown) {
+		if near, ok := policies.Nearest(unknown.Name, unknown.Types); ok {
+			return fmt.Errorf("%w: did you mean %q?", err, near)
+		}
+		return fmt.Errorf("%w: framegate list filters shows all", err)
+	}
+	return err
+}

@@ -55,7 +55,7 @@ func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
 		}
 		options.Payloads, options.Trails, options.StandIn = devPayloads, 1, s.echoAt
 	}
-	s.scripts = scripts.NewLibrary(scripts.Limits{}, options.State, s.log)
+	s.scripts = scripts.NewLibrary(policies.ScriptLimits(dir, options), options.State, s.log)
 	options.Scripts = s.scripts
 	s.gateway = engine.New(s.log, policies.Loader(dir, options))
 	return s, nil

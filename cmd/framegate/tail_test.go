@@ -21,8 +21,9 @@ import (
 	"framegate/engine/console"
 )
 
-// startConsole serves the console of a gateway without ports; records are added to its journal by hand.
-func startConsole(t *testing.T, listen, token string) (*engine.Gateway, *console.Console) {
+// startConsole serves the console of a gateway without ports. What its journal holds is put there by hand: records before the
+// console can be reached, others later.
+func startConsole(t *testing.T, listen, token string, records ...engine.Record) (*engine.Gateway, *console.Console) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	g := engine.New(log, func(context.Context, *engine.Snapshot) (*engine.Snapshot, []engine.Problem) {
@@ -31,6 +32,7 @@ func startConsole(t *testing.T, listen, token string) (*engine.Gateway, *console
 	if _, err := g.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	addAll(g, records)
 	c := console.New(g, engine.Console{Listen: listen, Token: token}, "test", log)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -266,13 +268,34 @@ func (l *lineLog) await(t *testing.T, text string) {
 	}
 }
 
-func TestTailGoesOnWhenTheGatewayIsStartedAgain(t *testing.T) {
-	frame := func(text string) []engine.Record {
-		return []engine.Record{{Kind: engine.FrameRecord, Session: "ABCDEFG", Path: "/chat", Dir: "client", Op: "text", Size: int64(len(text)), Before: []byte(text), Outcome: "relayed"}}
+// frame is the record of a text.
+func frame(text string) engine.Record {
+	return engine.Record{Kind: engine.FrameRecord, Session: "ABCDEFG", Path: "/chat", Dir: "client", Op: "text", Size: int64(len(text)), Before: []byte(text), Outcome: "relayed"}
+}
+
+func TestTailGoesOnWhereAConnectionWasCut(t *testing.T) {
+	g, c := startConsole(t, "127.0.0.1:0", "", frame("first"), frame("second"))
+	out := newLineLog()
+	tail := newTail(c.Address(), out)
+	for _, text := range []string{"second", "third"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			tail.stream(ctx, false)
+		}()
+		out.await(t, text)
+		cancel()
+		<-ended
+		addAll(g, []engine.Record{frame("third")})
 	}
-	g, c := startConsole(t, "127.0.0.1:0", "")
-	addAll(g, frame("before"))
-	addAll(g, frame("and now"))
+	if n := strings.Count(out.String(), "\n"); n != 3 {
+		t.Errorf("every record once:\n%s", out)
+	}
+}
+
+func TestTailGoesOnWhenTheGatewayIsStartedAgain(t *testing.T) {
+	g, c := startConsole(t, "127.0.0.1:0", "", frame("before"), frame("and now"))
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -282,25 +305,23 @@ func TestTailGoesOnWhenTheGatewayIsStartedAgain(t *testing.T) {
 		exit <- run(ctx, []string{"tail", "--url=http://" + c.Address(), "--last=1"}, stdio{strings.NewReader(""), out, errs})
 	}()
 	out.await(t, "and now")
-	addAll(g, frame("live"))
+	addAll(g, []engine.Record{frame("live")})
 	out.await(t, "live")
 
 	stopConsole(t, c)
 	errs.await(t, "the gateway is gone; waiting for it at http://"+c.Address()+"\n")
-	another, _ := startConsole(t, c.Address(), "")
-	addAll(another, frame("numbered 1 again"))
-	addAll(another, frame("number 2"))
+	another, _ := startConsole(t, c.Address(), "", frame("number 1 again"), frame("number 2"), frame("number 3"), frame("number 4"))
 	errs.await(t, "connected again\n")
-	out.await(t, "numbered 1 again")
-	out.await(t, "number 2")
-	addAll(another, frame("onward"))
+	out.await(t, "number 1 again")
+	out.await(t, "number 4")
+	addAll(another, []engine.Record{frame("onward")})
 	out.await(t, "onward")
 
 	cancel()
 	if code := <-exit; code != exitDone {
 		t.Errorf("exit code %d after the end was asked for: %s", code, errs)
 	}
-	if text := out.String(); strings.Contains(text, "before") || strings.Count(text, "\n") != 5 {
+	if text := out.String(); strings.Contains(text, "before") || strings.Count(text, "\n") != 7 {
 		t.Errorf("every record once, and none before the last one:\n%s", text)
 	}
 }

@@ -46,6 +46,10 @@ func TestSessionsAreListedClosedAndSentTo(t *testing.T) {
 		t.Fatal(status, text)
 	}
 	r.hear(c, "\x00\xff") // the host echoes it
+	sent := get[Frames](r, "/api/v1/frames?outcome=sent").Records
+	if len(sent) != 2 || !sent[0].Injected || sent[0].Dir != "host" || sent[0].Before.Text != "from above" || sent[1].Dir != "client" {
+		t.Errorf("what was sent is recorded as %+v", sent)
+	}
 	status, text, _ = r.do("POST", "/api/v1/sessions/"+id+"/close", `{"code":4001,"reason":"enough"}`)
 	if status != 202 || !strings.Contains(text, "code of the application") {
 		t.Fatal(status, text)
@@ -111,8 +115,14 @@ func TestMistakesAreAnsweredWithWhatToDo(t *testing.T) {
 			}
 		})
 	}
-	if status, _, _ := r.do("POST", session+"/send", strings.Repeat("x", maxBody+1)); status != 413 {
-		t.Errorf("a body that is too big: %d", status)
+	if first := r.raw("POST %s/send HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", session, r.Address(), maxBody+1); !strings.HasPrefix(first, "HTTP/1.1 413 ") {
+		t.Errorf("a body that is too big: %s", first)
+	}
+	if first := r.raw("GET / HTTP/1.1\r\nHost: a\r\nHost: %s\r\n\r\n", r.Address()); strings.HasPrefix(first, "HTTP/1.1 200 ") {
+		t.Errorf("two hosts: %s", first)
+	}
+	if first := r.raw("nonsense\r\n\r\n"); !strings.HasPrefix(first, "HTTP/1.1 400 ") {
+		t.Errorf("no HTTP: %s", first)
 	}
 	if status, _, _ := r.do("GET", "/?"+strings.Repeat("x", maxHead), ""); status != 431 {
 		t.Errorf("a head that is too big: %d", status)

@@ -48,9 +48,10 @@ type Console struct {
 	listener net.Listener // nil before Start
 
 	heartbeat time.Duration
-	streaming chan struct{} // a place per stream
-	sending   chan struct{} // a place per message that waits for its peer
-	mu        sync.Mutex    // held by what begins a stream and by Shutdown
+	streaming chan struct{}         // a place per stream
+	sending   chan struct{}         // a place per message that waits for its peer
+	mu        sync.Mutex            // held by what begins and by Shutdown
+	open      map[net.Conn]struct{} // connections that are no stream
 	ending    context.Context
 	end       context.CancelFunc
 	live      sync.WaitGroup // the accepting goroutine and the streams
@@ -62,11 +63,12 @@ type Console struct {
 func New(gateway *engine.Gateway, settings engine.Console, version string, log *slog.Logger) *Console {
 	c := &Console{
 		gateway: gateway, settings: settings, version: version, log: log, instance: rand.Text(), heartbeat: heartbeat,
-		streaming: make(chan struct{}, maxStreams), sending: make(chan struct{}, maxSends),
+		streaming: make(chan struct{}, maxStreams), sending: make(chan struct{}, maxSends), open: make(map[net.Conn]struct{}),
 	}
 	c.ending, c.end = context.WithCancel(context.Background())
 	c.server = &fasthttp.Server{
 		Handler:               c.serve,
+		ConnState:             c.connection,
 		ErrorHandler:          c.badRequest,
 		ReadTimeout:           requestTime,
 		WriteTimeout:          answerTime,
@@ -136,6 +138,9 @@ func (c *Console) Shutdown(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	c.end()
+	for conn := range c.open { // browsers open some in advance and say nothing: the server would wait for them
+		conn.SetReadDeadline(time.Unix(1, 0))
+	}
 	c.mu.Unlock()
 	c.listener.Close() // the server knows it only once it serves
 	if err := c.server.ShutdownWithContext(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -143,6 +148,20 @@ func (c *Console) Shutdown(ctx context.Context) error {
 	}
 	c.live.Wait()
 	return nil
+}
+
+// connection keeps track of the open connections.
+func (c *Console) connection(conn net.Conn, state fasthttp.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case state == fasthttp.StateHijacked || state == fasthttp.StateClosed:
+		delete(c.open, conn)
+	case state == fasthttp.StateNew && c.ending.Err() != nil:
+		conn.Close()
+	case state == fasthttp.StateNew:
+		c.open[conn] = struct{}{}
+	}
 }
 
 // caught is deferred at the root of every goroutine: a panic ends what it was

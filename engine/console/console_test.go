@@ -81,7 +81,10 @@ func echoHost(t *testing.T) string {
 		})
 	}}
 	go server.Serve(ln)
-	t.Cleanup(func() { server.Shutdown() })
+	t.Cleanup(func() {
+		ln.Close()
+		server.Shutdown()
+	})
 	return ln.Addr().String()
 }
 
@@ -223,4 +226,21 @@ func get[T any](r *running, path string) (v T) {
 		r.t.Fatalf("GET %s: %v in %s", path, err, text)
 	}
 	return v
+}
+
+// raw sends bytes as they are and returns the first line of the answer.
+func (r *running) raw(format string, args ...any) string {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.Address())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(conn, format, args...)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return line
 }

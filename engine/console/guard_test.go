@@ -2,6 +2,7 @@ package console
 
 import (
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -104,6 +105,32 @@ func TestBeyondLoopbackAnyAddressButNoForeignName(t *testing.T) {
 		status, text, _ := r.do("GET", "/api/v1/sessions", "", "Host: "+host+":"+port, "Authorization: Bearer secret")
 		if status != want {
 			t.Errorf("%s: %d %s", host, status, text)
+		}
+	}
+}
+
+func TestTheScriptFindsWhatThePageHas(t *testing.T) {
+	read := func(name string) string {
+		text, err := web.ReadFile("web/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	page, script := read("index.html"), read("console.js")
+	for _, used := range regexp.MustCompile(`\$\("(\w+)"\)`).FindAllStringSubmatch(script, -1) {
+		if !strings.Contains(page, `id="`+used[1]+`"`) {
+			t.Errorf("the page has no id %s", used[1])
+		}
+	}
+	for _, name := range append([]string{"text", "token"}, filterNames...) {
+		if !strings.Contains(page, `name="`+name+`"`) || !strings.Contains(script, name) {
+			t.Errorf("the page has no field %s, or the script does not use it", name)
+		}
+	}
+	for _, outcome := range Outcomes {
+		if !strings.Contains(page, "<option>"+outcome) {
+			t.Errorf("the page does not offer the outcome %s", outcome)
 		}
 	}
 }

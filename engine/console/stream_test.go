@@ -304,3 +304,18 @@ func TestPayloads(t *testing.T) {
 		}
 	}
 }
+
+func TestSilentConnectionsDoNotHoldTheEndUp(t *testing.T) {
+	r := start(t, engine.Console{})
+	conn, err := net.Dial("tcp", r.Address()) // browsers open some in advance
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	r.do("GET", "/", "") // by now the server has accepted both
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := r.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+}

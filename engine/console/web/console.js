@@ -13,16 +13,19 @@ let picked = null, waiting = [], missed = 0, following = true;
 // Rows are added once per frame of the screen, however many records come.
 function add(item) {
   if (waiting.push(item) === 1) requestAnimationFrame(flush);
+  if (waiting.length > 2 * maxRows) waiting.splice(0, maxRows); // a tab that nobody sees draws nothing
 }
 
 function flush() {
   const items = waiting.slice(-maxRows), rows = document.createDocumentFragment();
+  let fresh = 0;
   waiting = [];
   for (const item of items) {
-    const line = item.lost ? el("li", { class: "lost" }, `${item.lost} records were lost: this page was too slow for them`) : row(item);
+    const line = item.lost ? el("li", { class: "lost" }, `${item.lost} records were lost: they came faster than this page took them`) : row(item);
     if (!item.lost) {
       records.set(line.id, item);
       line.hidden = !shown(item);
+      if (!line.hidden) fresh++;
     }
     rows.append(line);
   }
@@ -32,7 +35,7 @@ function flush() {
     list.firstElementChild.remove();
   }
   if (following) list.scrollTop = list.scrollHeight;
-  else tellMissed(missed + items.length);
+  else tellMissed(missed + fresh);
 }
 
 function tellMissed(n) {

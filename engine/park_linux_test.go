@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+)
+
+// parked counts the pumps of all sessions that have no goroutine.
+func parked(g *Gateway) (n int) {
+	for _, s := range g.Sessions().All() {
+		for i := range s.pumps {
+			if s.pumps[i].parked.Load() {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func TestIdleSessionsHaveNoGoroutine(t *testing.T) {
+	modes(t, func(t *testing.T, w *Websocket) {
+		const sessions = 50
+		host := newEchoHost(t)
+		w.Upgrade = policyOf("admit", dial{host.address})
+		r := start(t, snapshotOf(w))
+		var clients []*websocket.Conn
+		for range sessions {
+			clients = append(clients, r.dial("/"))
+		}
+		eventually(t, "sessions are born parked", func() bool { return parked(r.Gateway) == 2*sessions })
+		eventually(t, "only the host keeps goroutines", func() bool { return runtime.NumGoroutine() < 3*sessions })
+
+		for i, c := range clients { // bytes wake them
+			echo(t, c, websocket.TextMessage, fmt.Sprint("message ", i))
+		}
+		eventually(t, "silence parks them again", func() bool { return parked(r.Gateway) == 2*sessions })
+		echo(t, clients[0], websocket.BinaryMessage, "and they wake once more")
+	})
+}
+
+func TestParkedSessionsEnd(t *testing.T) {
+	host := newEchoHost(t)
+	r := start(t, snapshotOf(&Websocket{Path: "/", Upgrade: policyOf("admit", dial{host.address})}))
+	for name, c := range map[string]struct {
+		end  func(s *Session, client *websocket.Conn)
+		code int // that the client gets; 0: it is gone
+	}{
+		"by the gateway": {func(s *Session, _ *websocket.Conn) { s.Stop(Cause{By: "test", Code: 4000, Reason: "enough"}) }, 4000},
+		"by a client's close": {func(_ *Session, c *websocket.Conn) {
+			c.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(4001, "bye"))
+		}, 4001},
+		"by a client that is gone": {func(_ *Session, c *websocket.Conn) { c.Close() }, 0},
+		"by a host that is gone": {func(s *Session, _ *websocket.Conn) {
+			s.legs[HostSide].conn.(interface{ CloseRead() error }).CloseRead()
+		}, 1014},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := r.dial("/")
+			eventually(t, "parked", func() bool { return parked(r.Gateway) == 2 })
+			c.end(r.Sessions().All()[0], client)
+			if c.code != 0 {
+				if _, _, err := client.ReadMessage(); err == nil || !strings.Contains(err.Error(), fmt.Sprint(c.code)) {
+					t.Errorf("the client got %v, want %d", err, c.code)
+				}
+			}
+			client.Close()
+			eventually(t, "the session has left", func() bool { return r.Sessions().Len() == 0 && host.open.Load() == 0 })
+		})
+	}
+}
+
+// Messages that come just when a pump goes to be parked are neither lost nor late.
+func TestNoMessageIsLostWhileParking(t *testing.T) {
+	host := newEchoHost(t)
+	r := start(t, snapshotOf(&Websocket{Path: "/", Upgrade: policyOf("admit", dial{host.address})}))
+	var all sync.WaitGroup
+	for range 100 {
+		c := r.dial("/")
+		all.Go(func() {
+			for i := range 4 {
+				text := fmt.Sprint("message ", i)
+				if err := c.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+					t.Error(err)
+					return
+				}
+				if _, p, err := c.ReadMessage(); err != nil || string(p) != text {
+					t.Errorf("sent %q, got %q, %v", text, p, err)
+					return
+				}
+				<-time.After(parkAfter - 5*time.Millisecond + rand.N(10*time.Millisecond))
+			}
+		})
+	}
+	all.Wait()
+}
