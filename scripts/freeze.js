@@ -1,7 +1,7 @@
 // A frozen copy of a script can be used for one session after another: what a call changes in it throws. Properties of
 // Object.prototype and of the errors stay assignable on objects that inherit them, as they are without freezing.
 (function (named, ...roots) {
-  const { freeze, getOwnPropertyDescriptors, getPrototypeOf, defineProperty, isFrozen } = Object;
+  const { freeze, getOwnPropertyDescriptors, getPrototypeOf, defineProperty } = Object;
   const { ownKeys } = Reflect;
   const seen = new Set();
 
@@ -20,19 +20,29 @@
     }
   }
 
+  const found = [];
+
   function visit(value) {
     if ((typeof value !== "object" || value === null) && typeof value !== "function") return;
     if (seen.has(value)) return;
     seen.add(value);
-    visit(getPrototypeOf(value));
-    const descriptors = getOwnPropertyDescriptors(value);
-    for (const key of ownKeys(descriptors)) {
-      const d = descriptors[key];
-      visit(d.value);
-      visit(d.get);
-      visit(d.set);
+    found.push(value);
+  }
+
+  // A list and not recursion: constants may be nested deeper than calls.
+  function freezeFound() {
+    while (found.length > 0) {
+      const value = found.pop();
+      visit(getPrototypeOf(value));
+      const descriptors = getOwnPropertyDescriptors(value);
+      for (const key of ownKeys(descriptors)) {
+        const d = descriptors[key];
+        visit(d.value);
+        visit(d.get);
+        visit(d.set);
+      }
+      freeze(value);
     }
-    freeze(value);
   }
 
   const names = ["Object", "Error", "TypeError", "RangeError", "SyntaxError", "ReferenceError", "EvalError", "URIError", "AggregateError"];
@@ -61,5 +71,6 @@
   hidden.forEach((object) => visit(getPrototypeOf(object)));
   visit((function* () {})().constructor);
   roots.forEach(visit);
+  freezeFound();
   freeze(globalThis);
 });

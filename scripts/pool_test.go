@@ -228,6 +228,16 @@ func TestWhatKeepsNothingIsPooled(t *testing.T) {
 	}
 }
 
+// A frozen copy is made within the script's own limit of nested calls.
+func TestDeepConstantsAreFrozen(t *testing.T) {
+	l := NewLibrary(Limits{Pool: 1, Depth: 20, Call: patience}, nil, nil)
+	defer l.Close()
+	p := compiled(t, l, "const deep = "+strings.Repeat("[", 300)+"1"+strings.Repeat("]", 300)+"; export function invoke() { let d = deep[0]; for (let i = 0; i < 100; i++) d = d[0]; try { d[0] = 2 } catch { return true } return false }")
+	if pooled, why := p.Poolable(); !pooled || !run(t, p, textMessage("")) {
+		t.Errorf("pooled: %v %s", pooled, why)
+	}
+}
+
 func TestEachSessionAndDirectionHasItsOwnCopy(t *testing.T) {
 	p := compiled(t, library(t), `let n = 0; export function invoke(msg) { msg.put("n", ++n); return true }`)
 	ann, bob := textMessage(""), textMessage("")
