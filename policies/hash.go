@@ -143,8 +143,8 @@ func (c *compiler) wholeHash(name string, own map[string]string) string {
 		}
 		for _, made := range c.facts[name].steps {
 			if made.allCalls {
-				for any := range c.policies { // a script may call every one by its name
-					reach(any)
+				for other := range c.policies { // a script may call every one by its name
+					reach(other)
 				}
 			}
 		}
