@@ -20,7 +20,7 @@ policies:
           export function invoke(msg) {
             down(100);
             "x".repeat(100000);
-            const until = Date.now() + 5;
+            const until = Date.now() + 100;
             while (Date.now() < until) {}
             return true;
           }

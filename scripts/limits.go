@@ -7,7 +7,7 @@ import (
 
 // Limits bounds what scripts may use. The zero value of a field is its default.
 type Limits struct {
-	Call     time.Duration // one call, counted while the script itself runs; 50ms
+	Call     time.Duration // one call, counted while the script itself runs, to some 4ms; 50ms
 	Load     time.Duration // bundling aside, loading a copy: its top level; 2s
 	Depth    int           // nested calls; 200
 	Bytes    int           // of one string, buffer or body that a script makes; 16 MiB
