@@ -16,23 +16,22 @@ type Program struct {
 	store   func(name string) (*engine.Store, error)
 	call    func(name string) (*engine.Policy, error)
 	limit   time.Duration
-	breaker breaker
 }
 
 // Run calls the script's function with the message. True is success, false is failure; everything else that it may
 // return or throw is an error, which names the script and, where there is one, the author's file, line and column.
 func (p *Program) Run(m *engine.Message) (bool, error) {
-	if p.breaker.open.Load() && p.breaker.refuses(p.library.now()) {
+	if b, _ := m.Local(p).(*breaker); b != nil && b.refuses(p.library.now(), p.library.limits.Errors) {
 		return false, &Error{Position: engine.Position{File: p.code.name}, What: "stopped for this minute: too many errors", Err: ErrTooManyErrors}
 	}
 	c, err := p.take(m)
 	if err != nil {
-		return false, p.failed(err)
+		return false, p.failed(m, err)
 	}
 	pass, err := c.run(p, m)
 	p.give(m, c)
 	if err != nil {
-		return false, p.failed(err)
+		return false, p.failed(m, err)
 	}
 	return pass, nil
 }
@@ -67,10 +66,17 @@ func (p *Program) give(m *engine.Message, c *machine) {
 	}
 }
 
-// failed counts an error, and stops the script for the rest of the minute when it was one too many.
-func (p *Program) failed(err error) error {
-	if p.breaker.count(p.library.now(), p.library.limits.Errors) {
-		p.library.log.Error("script stopped for this minute: too many errors", "script", p.code.name, "limit", p.library.limits.Errors, "error", err)
+// failed counts an error against the session, and stops the script there for the rest of the minute when it was one too
+// many.
+func (p *Program) failed(m *engine.Message, err error) error {
+	b, _ := m.Local(p).(*breaker)
+	if b == nil {
+		b = &breaker{}
+		m.SetLocal(p, b)
+	}
+	if b.count(p.library.now(), p.library.limits.Errors) {
+		p.library.log.Error("script stopped for this minute: too many errors", "script", p.code.name, "session", m.Session.ID,
+			"limit", p.library.limits.Errors, "error", err)
 	}
 	return err
 }
