@@ -14,7 +14,7 @@ type Limits struct {
 	Elements int           // of one array or array-like given to a native function; 1,000,000
 	Sends    int           // messages that one call may send; 100, and never more
 	Errors   int           // aborts of one script in a minute, after which it is not run until the minute is over; 60
-	Pool     int           // idle copies kept of a script that keeps nothing; 4 for each processor
+	Pool     int           // copies of a script that keeps nothing, past which a call waits 10ms for one; 4 for each processor
 }
 
 // Bounds of JSON, of text given to regular expressions and to other natives that look at every character and cannot be

@@ -43,7 +43,11 @@ func (p *Program) take(m *engine.Message) (*machine, error) {
 		if c := p.code.pool.take(); c != nil {
 			return c, nil
 		}
-		return p.load()
+		c, err := p.load()
+		if err != nil {
+			p.code.pool.give(nil)
+		}
+		return c, err
 	}
 	own, _ := m.Local(p.code).(*machine)
 	if own != nil && !own.broken && !own.busy() {
@@ -59,7 +63,9 @@ func (p *Program) take(m *engine.Message) (*machine, error) {
 // give puts a pooled copy back. A copy that crossed a bound is thrown away.
 func (p *Program) give(m *engine.Message, c *machine) {
 	switch {
-	case p.code.pooled() && !c.broken:
+	case p.code.pooled() && c.broken:
+		p.code.pool.give(nil)
+	case p.code.pooled():
 		p.code.pool.give(c)
 	case c.broken && m.Local(p.code) == c:
 		m.SetLocal(p.code, nil)
@@ -83,8 +89,12 @@ func (p *Program) failed(m *engine.Message, err error) error {
 
 // try loads one copy, so that a script which cannot be loaded is found before it is used.
 func (p *Program) try() error {
-	c, err := p.load()
-	if err == nil && p.code.pooled() {
+	if !p.code.pooled() {
+		_, err := p.load()
+		return err
+	}
+	c, err := p.take(nil)
+	if err == nil {
 		p.code.pool.give(c)
 	}
 	return err
