@@ -151,6 +151,19 @@ func (i *Inflater) Append(dst, p []byte, limit int64) (out []byte, final bool, e
 	return out, final, nil
 }
 
+// InflateHead appends what can be decompressed of the first bytes of a message, at most limit bytes of it, to dst: all up to
+// the first reference to a message before it, or the end of p. whole says that p is the whole message.
+func InflateHead(dst, p []byte, whole bool, limit int64) []byte {
+	r := inflaters.Get().(*inflateReader)
+	defer r.done()
+	r.start(p)
+	if !whole {
+		r.tail = ""
+	}
+	out, _ := r.inflate(dst, len(dst), nil, max(limit, 1))
+	return out[:min(int64(len(out)), int64(len(dst))+limit)]
+}
+
 // inflateReader is a pooled decompressor and what it reads from: a message, and behind it the tail that its sender left away
 // and a last block, which makes the decompressor end.
 type inflateReader struct {
