@@ -218,6 +218,7 @@ func TestTextIsNotCode(t *testing.T) {
 		`(class { static m() {} }).m.constructor("return 1")()`, `[].map["con" + "structor"]("return 1")()`, `const {constructor: F} = () => 1; F("return 1")()`,
 		`globalThis.eval("1")`, `globalThis.Function("return 1")()`, `globalThis[["ev", "al"].join("")]("1")`, `Object.getPrototypeOf(async function () {}).constructor("return 1")()`,
 		`Reflect.construct(Object.getPrototypeOf(function () {}).constructor, ["return 1"])()`, `Reflect.get(() => 1, "constructor")("return 1")()`,
+		`const a = JSON.parse('"constructor"'); const C = {}[a]; const F = C[a]; F("return 1")()`, `const a = JSON.parse('"constructor"'); const {[a]: C} = {}; const {[a]: F} = C; new F("return 1")()`,
 		`msg.get["constructor"]("return 1")()`, `console.log.constructor("return 1")()`, `class F extends Function {} new F("return 1")()`,
 	} {
 		p, err := l.Compile(nil, inline("export function invoke(msg) {\n"+escape+";\nreturn true }"))

@@ -14,7 +14,8 @@ import (
 type facts struct {
 	names        map[string]bool // identifiers used anywhere, declared ones included
 	members      map[string]bool // member names used anywhere
-	everything   bool            // members may be reached by names that are not in the text
+	everything   bool            // members may be called by names that are not in the text
+	computed     bool            // members may be read by names that are not in the text
 	bigints      bool            // there may be BigInts
 	arrays       bool            // it makes arrays, or changes the length of some
 	helpers      map[string]bool // what instrument put in
@@ -35,6 +36,7 @@ var reflective = map[string]bool{
 func gather(body ast.Node) *facts {
 	f := &facts{names: make(map[string]bool), members: make(map[string]bool)}
 	counters := countersOf(body)
+	targets := make(map[ast.Expression]bool) // of plain assignments, which read nothing
 	reads, writes := make(map[string]bool), make(map[string]bool)
 	walk(body, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -43,7 +45,9 @@ func gather(body ast.Node) *facts {
 		case *ast.DotExpression:
 			f.member(string(n.Identifier.Name))
 		case *ast.BracketExpression:
-			f.bracket(n, counters)
+			if !targets[n] && !f.named(n, counters) {
+				f.computed = true
+			}
 		case *ast.ObjectPattern:
 			f.pattern(n)
 		case *ast.NumberLiteral:
@@ -54,11 +58,16 @@ func gather(body ast.Node) *facts {
 			f.arrays = true
 		case *ast.AssignExpression:
 			f.arrays = f.arrays || resizes(n.Left)
+			targets[n.Left] = n.Operator == token.ASSIGN
 		case *ast.CallExpression:
 			attributeCall(n, reads, writes)
+			if callee, ok := bare(n.Callee).(*ast.BracketExpression); ok && !f.named(callee, counters) {
+				f.everything = true
+			}
 		}
 		return true
 	})
+	f.everything = f.everything || f.computed && (f.members["call"] || f.members["apply"] || f.members["bind"])
 	for name := range reflective {
 		f.everything = f.everything || f.names[name] || f.members[name]
 	}
@@ -82,13 +91,26 @@ func (f *facts) timed() bool {
 	return f.backtracks || f.patterns || f.everything || f.members["match"] || f.members["matchAll"] || f.members["search"]
 }
 
-// bracket looks at a[b]: a text names a member, a number is an element, and everything else may be any member.
-func (f *facts) bracket(n *ast.BracketExpression, counters map[string]bool) {
-	switch key := n.Member.(type) {
-	case *ast.StringLiteral:
+// named tells whether a[b] says which member it means: a text names one, and a number is an element.
+func (f *facts) named(n *ast.BracketExpression, counters map[string]bool) bool {
+	if key, ok := n.Member.(*ast.StringLiteral); ok {
 		f.member(string(key.Value))
-	default:
-		f.everything = f.everything || !numeric(key, counters)
+		return true
+	}
+	return numeric(n.Member, counters)
+}
+
+// bare takes the ?. off an expression.
+func bare(e ast.Expression) ast.Expression {
+	for {
+		switch o := e.(type) {
+		case *ast.OptionalChain:
+			e = o.Expression
+		case *ast.Optional:
+			e = o.Expression
+		default:
+			return e
+		}
 	}
 }
 
@@ -102,7 +124,7 @@ func (f *facts) pattern(n *ast.ObjectPattern) {
 			if key, ok := p.Key.(*ast.StringLiteral); ok {
 				f.member(string(key.Value))
 			} else {
-				f.everything = true
+				f.computed = true
 			}
 		}
 	}

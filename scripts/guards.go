@@ -81,7 +81,7 @@ func (c *machine) installGuards() {
 			}
 		}
 	}
-	if f.uses("constructor") {
+	if f.uses("constructor") || f.computed {
 		c.closeConstructors()
 	}
 	if f.names["eval"] || f.everything {

@@ -45,7 +45,7 @@ func (c client) hears(want string) {
 	}
 }
 
-// console is the URL of the console's page.
+// consoleURL is the console's page.
 func (s *server) consoleURL() string { return "http://" + s.console.Address() + "/" }
 
 // rows is JavaScript for the rows that the console shows and that hold a text.
@@ -113,7 +113,8 @@ func consoleShowsTraffic(t *testing.T, browser context.Context, s *server) {
 	p.saysOnly(t)
 }
 
-// consoleFits: the page itself never scrolls, its list does, and follows the newest row.
+// consoleFits tests that the page itself never scrolls, but its list, which follows the newest row until
+// somebody scrolls up.
 func consoleFits(t *testing.T, browser context.Context, s *server) {
 	c := dialGateway(t, s.url("/raw"))
 	p := openTab(t, browser, s.consoleURL())
@@ -130,6 +131,13 @@ func consoleFits(t *testing.T, browser context.Context, s *server) {
 		p.waitFor(t, `document.querySelector("#detail").checkVisibility() && document.documentElement.scrollWidth <= innerWidth`)
 		p.waitFor(t, `(row => row.bottom <= innerHeight && row.top > 0)(document.querySelector("[aria-selected=true]").getBoundingClientRect())`)
 	}
+	p.do(t, chromedp.Evaluate[chromedp.Void](`new Promise(done => {
+		const list = document.querySelector("#list");
+		list.addEventListener("scroll", () => done(), { once: true });
+		list.scrollTop = 0;
+	})`, chromedp.EvalAwaitPromise))
+	c.says("late", "late")
+	p.waitFor(t, `document.querySelector("#more").innerText === "2 new ↓" && document.querySelector("#list").scrollTop === 0`)
 	p.saysOnly(t)
 }
 

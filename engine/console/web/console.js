@@ -61,11 +61,16 @@ function follow() {
   list.scrollTop = list.scrollHeight;
 }
 
+// Only who scrolls up stops following: a list also leaves its end when it gets
+// lower or longer, before it is scrolled on.
+let lastTop = 0;
 list.addEventListener("scroll", () => {
   const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 8;
-  if (atEnd && !following) follow();
-  following = atEnd;
+  if (atEnd) follow();
+  else if (list.scrollTop < lastTop) following = false;
+  lastTop = list.scrollTop;
 });
+new ResizeObserver(() => following && follow()).observe(list);
 more.addEventListener("click", follow);
 
 function shown(r) {
