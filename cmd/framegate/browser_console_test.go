@@ -58,6 +58,7 @@ func clicking(element string) chromedp.Action[chromedp.Void] {
 	return chromedp.Evaluate[chromedp.Void]("void (" + element + ").click()")
 }
 
+// consoleShowsTraffic tests what people do while a client talks: look, search, filter, open a frame, send a message.
 func consoleShowsTraffic(t *testing.T, browser context.Context, s *server) {
 	p := openTab(t, browser, s.consoleURL())
 	p.waitFor(t, `document.querySelector("#state").textContent === "live"`)
@@ -141,6 +142,7 @@ func consoleFits(t *testing.T, browser context.Context, s *server) {
 	p.saysOnly(t)
 }
 
+// consoleReloads tests what somebody sees who breaks the configuration and repairs it.
 func consoleReloads(t *testing.T, browser context.Context, s *server, dir string) {
 	p := openTab(t, browser, s.consoleURL())
 	p.waitFor(t, `document.querySelector("#state").textContent === "live" && !document.querySelector("#problems").checkVisibility()`)
@@ -156,6 +158,7 @@ func consoleReloads(t *testing.T, browser context.Context, s *server, dir string
 	p.saysOnly(t, "422 (Unprocessable Entity)") // the answer to the first click
 }
 
+// consoleAsksForToken tests a console that has a token: nothing is shown without it.
 func consoleAsksForToken(t *testing.T, browser context.Context) {
 	dir := copyGateway(t, filepath.Join("..", "..", "examples", "stamp"))
 	edit(t, filepath.Join(dir, "gateway.yaml"), "console: {listen: '127.0.0.1:0'}", "console: {listen: '127.0.0.1:0', token: open sesame}")
