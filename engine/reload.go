@@ -25,10 +25,10 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
-	opened, err := g.open(next)
-	if err != nil {
+	opened, refused := g.open(next)
+	if refused != nil {
 		next.close()
-		problems = append(problems, Problem{What: err.Error()})
+		problems = append(problems, *refused)
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
