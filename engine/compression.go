@@ -147,10 +147,17 @@ func (p *pump) recordPassed(ev *wire.FollowEvent) {
 		p.record(r)
 		return
 	}
-	b := takeBuffer(false)
 	r.Compressed = ev.Length
-	b.b = wire.InflateHead(b.b[:0], r.Before, int64(len(r.Before)) == ev.Length, int64(p.rules.Log.Payload))
-	r.Before = p.head(b.b)
+	if len(r.Before) == 0 {
+		p.record(r)
+		return
+	}
+	b := takeBuffer(false)
+	out, more := wire.InflateHead(b.b[:0], r.Before, int64(len(r.Before)) == ev.Length, int64(min(p.rules.Log.Payload, maxHead)))
+	b.b, r.Before, r.Size = out, out, int64(len(out))
+	if more {
+		r.Size = max(ev.Length, r.Size+1)
+	}
 	p.record(r)
 	giveBuffer(b)
 }

@@ -173,6 +173,26 @@ func TestInjectedMessagesBetweenCompressedOnes(t *testing.T) {
 	}
 }
 
+// What needs text from before, or a larger window than the other peer has, is
+// compressed anew.
+func TestWhatMayGoOnAsItCame(t *testing.T) {
+	for _, tt := range []struct {
+		in, out wire.DeflateSide
+		want    bool
+	}{
+		{wire.DeflateSide{NoContext: true, Bits: 15}, wire.DeflateSide{Bits: 15}, true},
+		{wire.DeflateSide{NoContext: true, Bits: 9}, wire.DeflateSide{NoContext: true, Bits: 15}, true},
+		{wire.DeflateSide{NoContext: true, Bits: 15}, wire.DeflateSide{NoContext: true, Bits: 14}, false},
+		{wire.DeflateSide{Bits: 15}, wire.DeflateSide{Bits: 15}, false},
+	} {
+		s := &Session{}
+		s.agreeDeflate(&wire.Deflate{tt.in, {Bits: 15}}, &wire.Deflate{tt.out, {Bits: 15}}, &on)
+		if got := s.pumps[ClientSide].deflate.same; got != tt.want {
+			t.Errorf("%+v to %+v: %v", tt.in, tt.out, got)
+		}
+	}
+}
+
 func errorsOf(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -303,6 +323,9 @@ func TestCompressedMessagesInTheLog(t *testing.T) {
 			}
 			if kept >= 100 && len(rec.Before) != min(kept, len(said)) {
 				t.Errorf("%d bytes are kept", len(rec.Before))
+			}
+			if whole := len(rec.Before) == len(said); whole != (rec.Size == int64(len(rec.Before))) {
+				t.Errorf("%d of %d bytes are kept", len(rec.Before), rec.Size)
 			}
 		})
 	}

@@ -46,8 +46,8 @@ type Record struct {
 	Op        string `json:"op,omitempty"`  // "text", "binary", "ping", "pong"
 	Size      int64  `json:"size"`          // payload bytes as they came
 	Fragments int    `json:"fragments,omitempty"`
-	// Compressed is the payload bytes as they came, where the message was compressed; Size is then what they were inflated to,
-	// but in raw mode, where nobody inflates the whole message, the same.
+	// Compressed is the payload bytes as they came, where the message was compressed; Size is then what they were inflated to.
+	// In raw mode, where nobody inflates more than the log keeps, Size may be less than that.
 	Compressed int64  `json:"compressed,omitempty"`
 	Injected   bool   `json:"injected,omitempty"` // sent by a policy, the console or REST
 	Outcome    string `json:"outcome,omitempty"`  // "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "refused"

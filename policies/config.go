@@ -233,7 +233,7 @@ type Compression struct {
 	// MinSize is how long a message must be to be compressed.
 	MinSize engine.Size `yaml:"minSize" default:"128" max:"1MiB"`
 	// Context is how much of what was sent to a peer is kept, so that the next messages can be said in its words; that much memory each session and side. 0 compresses every message by itself.
-	Context engine.Size `yaml:"context" default:"2KiB" max:"32KiB"`
+	Context engine.Size `yaml:"context" default:"2KiB" max:"16KiB"`
 	// PeerContext is how much of what a peer sent is kept, so that the peer can do the same: 0, or a power of two from 512 to 32KiB. With 0 peers are asked to compress every message by itself; those that no policy changed then go on as they came.
 	PeerContext engine.Size `yaml:"peerContext" default:"0" max:"32KiB"`
 

@@ -167,7 +167,7 @@ func TestOtherMakesTalkThroughAPolicy(t *testing.T) {
 	cases := interopCases(t)
 	for _, host := range stacks {
 		address, connections := host.serve(t)
-		for _, compression := range []string{"off", "on", "{context: 0}", "{peerContext: 4KiB}", "{context: 32KiB, peerContext: 32KiB}", "{host: off}", "{client: off}"} {
+		for _, compression := range []string{"off", "on", "{context: 0}", "{peerContext: 4KiB}", "{context: 16KiB, peerContext: 32KiB}", "{host: off}", "{client: off}"} {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "gateway.yaml"), strings.NewReplacer("HOST", address, "COMPRESSION", compression).Replace(interopGateway))
 			s, _ := dev(t, dir)

@@ -70,8 +70,11 @@ func (d *Deflater) Remember(p []byte) {
 	d.last = lastBytes(d.last, p, min(d.Context, d.window()/2))
 }
 
-// lastBytes is the last n bytes of old and p together, in the memory of old.
+// lastBytes is the last n bytes of old and p together, in the memory of old where they fit.
 func lastBytes(old, p []byte, n int) []byte {
+	if want := min(n, len(old)+len(p)); cap(old) < want {
+		old = append(make([]byte, 0, min(n, 2*want)), old...)
+	}
 	if len(p) >= n {
 		return append(old[:0], p[len(p)-n:]...)
 	}
@@ -152,16 +155,17 @@ func (i *Inflater) Append(dst, p []byte, limit int64) (out []byte, final bool, e
 }
 
 // InflateHead appends what can be decompressed of the first bytes of a message, at most limit bytes of it, to dst: all up to
-// the first reference to a message before it, or the end of p. whole says that p is the whole message.
-func InflateHead(dst, p []byte, whole bool, limit int64) []byte {
+// the first reference to a message before it, or the end of p. whole says that p is the whole message; more, that what came
+// out is not.
+func InflateHead(dst, p []byte, whole bool, limit int64) (out []byte, more bool) {
 	r := inflaters.Get().(*inflateReader)
 	defer r.done()
 	r.start(p)
 	if !whole {
 		r.tail = ""
 	}
-	out, _ := r.inflate(dst, len(dst), nil, max(limit, 1))
-	return out[:min(int64(len(out)), int64(len(dst))+limit)]
+	out, err := r.inflate(dst, len(dst), nil, max(limit, 1))
+	return out[:min(int64(len(out)), int64(len(dst))+limit)], err != nil || !whole
 }
 
 // inflateReader is a pooled decompressor and what it reads from: a message, and behind it the tail that its sender left away
