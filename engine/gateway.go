@@ -27,6 +27,7 @@ type Gateway struct {
 	mu        sync.Mutex // held by Start, Reload and Shutdown
 	listeners map[string]*listener
 	stop      chan struct{}
+	warnings  warnings
 	sweeping  sync.WaitGroup
 	sweepMu   sync.Mutex     // held by Sweep
 	live      sync.WaitGroup // sessions and connections that are being served
