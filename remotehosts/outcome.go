@@ -47,8 +47,7 @@ func (p *pool) judge(a *address, trial bool, how outcome, why string, took time.
 	switch how {
 	case failed:
 	case erred:
-		a.bad++
-		a.measure(now, took, p.def.HalfLife)
+		a.bad++ // not measured: errors come quickly, and would draw everybody here
 		if a.bad < badAnswers && !trial {
 			return
 		}

@@ -53,11 +53,15 @@ func (h *Host) assumesTLS() bool { return h.def.Port == 443 || h.def.TLS != TLS{
 
 // due lists the addresses to poll now, or how long there are none.
 func (p *pool) due() (due []*address, wait time.Duration) {
+	listed := p.listed()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now, w := p.now(), p.def.Watchdog
 	wait = w.Every
-	for _, a := range p.addresses {
+	for key, a := range p.addresses {
+		if _, there := listed[key]; !there {
+			continue
+		}
 		at := a.heard.Add(w.Every)
 		switch {
 		case a.breaker.open:
