@@ -133,7 +133,7 @@ func (*Addresses) ShortForm() string { return "list" }
 // Ejection says for how long an address that fails is set aside: a bit more or
 // less each time, twice as long from time to time, and then one upgrade tries it.
 // An address is out when it cannot be connected to, stalls, resets or answers what
-// is no answer, and after the fifth 5xx in a row. When all are out, they are
+// is none, and after the fifth 5xx or unfit 101 in a row. When all are out, they are
 // tried in spite of it, until the breaker opens.
 type Ejection struct {
 	// First is how long an address is out the first time. 0 sets none aside.

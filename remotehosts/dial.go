@@ -20,7 +20,8 @@ const userTimeout = 60 * time.Second
 
 // stepError says during which step of connecting an error came.
 type stepError struct {
-	step string
+	step  string
+	proxy bool // it is the proxy's
 	error
 }
 
@@ -45,12 +46,12 @@ func (h *Host) reach(ctx context.Context, address string, secure bool) (net.Conn
 	}
 	conn, err := dialer.DialContext(ctx, "tcp", next)
 	if err != nil {
-		return nil, &stepError{"connecting", err}
+		return nil, &stepError{"connecting", proxied, err}
 	}
 	if proxied {
 		if err := h.def.Proxy.tunnel(ctx, conn, address); err != nil {
 			conn.Close()
-			return nil, &stepError{"connecting through the proxy", err}
+			return nil, &stepError{"connecting", true, err}
 		}
 	}
 	if !secure || h.def.StandIn != "" {
@@ -59,20 +60,22 @@ func (h *Host) reach(ctx context.Context, address string, secure bool) (net.Conn
 	secured := tls.Client(conn, h.tls)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, &stepError{"the TLS handshake", err}
+		return nil, &stepError{"the TLS handshake", false, err}
 	}
 	return secured, nil
 }
 
 // dialError tells the end of the caller's ctx from what went wrong with the host.
 func (h *Host) dialError(ctx context.Context, c *Call, err error) error {
-	step := "connecting"
+	step, whose := "connecting", ""
 	if at, ok := errors.AsType[*stepError](err); ok {
-		step = at.step
+		if step = at.step; at.proxy {
+			whose = "proxy: "
+		}
 	}
 	if ctx.Err() != nil {
 		return h.ended(ctx, c, step)
 	}
 	status, what := plain(step, c.ConnectTimeout, err)
-	return h.fail(c, status, what, err)
+	return h.fail(c, status, whose+what, err)
 }

@@ -1,6 +1,7 @@
 package remotehosts_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -192,5 +193,59 @@ func TestAnswersKeepTheBreakerClosed(t *testing.T) {
 		if _, err := h.Upgrade(t.Context(), call()); !errors.As(err, new(*remotehosts.Refused)) {
 			t.Fatalf("error is %v", err)
 		}
+	}
+}
+
+// What a request itself may be the fault of opens no breaker: a host that names
+// a subprotocol to those who offered none is well for all others.
+func TestUnfitAnswersKeepTheBreakerClosed(t *testing.T) {
+	b := serve(t, nil, func(c net.Conn, head string) {
+		io.WriteString(c, switching(head, "Sec-WebSocket-Protocol: chat.v1\r\n"))
+		io.Copy(io.Discard, c)
+	})
+	h, _ := pooled(t, []remotehosts.Addresses{group(1, b.address)}, func(d *remotehosts.Definition) {
+		d.Breaker = remotehosts.Breaker{Failures: 2, First: time.Second, Most: time.Second}
+	})
+	for range 6 {
+		expectError(t, h, call(), 502, "chat.v1")
+	}
+	c := call()
+	c.Offer.Subprotocols = []string{"chat.v1"}
+	hangUp(upgraded(t, h, c))
+}
+
+// Upgrades that go away while they try an address leave it to the next.
+func TestTrialThatGoesAway(t *testing.T) {
+	var mode atomic.Int64 // 0: well, 1: resets, 2: waits
+	b := serve(t, nil, func(c net.Conn, head string) {
+		switch mode.Load() {
+		case 1:
+			c.(*net.TCPConn).SetLinger(0)
+		case 2:
+			io.Copy(io.Discard, c)
+		default:
+			accept(c, head)
+		}
+	})
+	h, clock := pooled(t, []remotehosts.Addresses{group(1, b.address), group(2, accepting(t, 1)...)}, nil)
+	mode.Store(1)
+	hangUp(upgraded(t, h, call()))
+	<-b.heads
+	mode.Store(2)
+	clock.Turn(10 * time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error, 1)
+	go func() {
+		_, err := h.Upgrade(ctx, call())
+		gone <- err
+	}()
+	<-b.heads
+	cancel()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+	mode.Store(0)
+	if s := upgraded(t, h, call()); s.Address != b.address {
+		t.Errorf("%s took the upgrade: the trial was never given back", s.Address)
 	}
 }

@@ -46,7 +46,7 @@ func (h *Host) start() {
 	h.life.mu.Lock()
 	defer h.life.mu.Unlock()
 	h.life.users++
-	if h.life.users > 1 || h.def.Watchdog == nil {
+	if h.life.users > 1 || h.def.Watchdog == nil || h.def.StandIn != "" {
 		return
 	}
 	ctx, end := context.WithCancel(context.Background())

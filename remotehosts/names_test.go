@@ -1,9 +1,11 @@
 package remotehosts_test
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -135,5 +137,19 @@ func TestOldAnswerStaysWhileThereIsNoNewOne(t *testing.T) {
 				t.Errorf("taken: %v", got)
 			}
 		})
+	}
+}
+
+// The first look-up counts against the connect timeout, not against the upgrade.
+func TestLookUpIsPartOfConnecting(t *testing.T) {
+	nameServer(t, silent)
+	h, _ := pooled(t, nil, func(d *remotehosts.Definition) {
+		named(9001)(d)
+		d.ConnectTimeout = 50 * time.Millisecond
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than the resolver takes by itself
+	defer cancel()
+	if _, err := h.Upgrade(ctx, call()); err == nil || !strings.Contains(err.Error(), "connecting took longer than 50ms") {
+		t.Errorf("error is %v", err)
 	}
 }

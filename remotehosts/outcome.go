@@ -80,7 +80,7 @@ const (
 	nothing  outcome = iota // the caller went away, or the request cannot be sent anywhere
 	opened                  // a WebSocket is open
 	answered                // with something else than 101, as a host does that is well
-	erred                   // answered 5xx
+	erred                   // answered 5xx, or what does not fit the request
 	failed                  // cannot be reached, or what it answers is no answer
 )
 
@@ -99,6 +99,8 @@ func (h *Host) outcomeOf(ctx context.Context, c *Call, began time.Time, err erro
 		return answered, ""
 	case !errors.As(err, &broken):
 		return nothing, ""
+	case answersAnyway(err):
+		return erred, broken.What
 	case ctx.Err() != nil && h.clock.now().Sub(began) < min(c.ConnectTimeout, c.ActiveTimeout)/2:
 		return nothing, ""
 	}

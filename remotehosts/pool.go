@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -65,7 +66,7 @@ func newPool(def *Definition, now func() time.Time) *pool {
 // candidates are the addresses that an upgrade tries, in this order: those that
 // are in, group by group, and at last those that are out. Names are looked up
 // when their group's turn comes. With an error, a name has no address.
-func (p *pool) candidates(ctx context.Context, secure bool, key string) iter.Seq2[*address, error] {
+func (p *pool) candidates(ctx context.Context, c *Call) iter.Seq2[*address, error] {
 	return func(yield func(*address, error) bool) {
 		var aside []*address
 		for rest := p.targets; len(rest) > 0; {
@@ -73,12 +74,12 @@ func (p *pool) candidates(ctx context.Context, secure bool, key string) iter.Seq
 			for n < len(rest) && rest[n].rank == rest[0].rank {
 				n++
 			}
-			found, err := p.group(ctx, rest[:n], secure)
+			found, err := p.group(ctx, rest[:n], c)
 			if err != nil && !yield(nil, err) {
 				return
 			}
 			rest = rest[n:]
-			in, out := p.split(found, key)
+			in, out := p.split(found, c.StickyKey)
 			aside = append(aside, out...)
 			for _, a := range in {
 				if !yield(a, nil) {
@@ -96,17 +97,22 @@ func (p *pool) candidates(ctx context.Context, secure bool, key string) iter.Seq
 
 // group is the addresses of some targets of one rank. Of a name with addresses
 // of both families, those of the family that the resolver puts last go last.
-func (p *pool) group(ctx context.Context, targets []target, secure bool) (found []*address, failed error) {
+func (p *pool) group(ctx context.Context, targets []target, c *Call) (found []*address, failed error) {
+	add := func(a *address) {
+		if !slices.Contains(found, a) {
+			found = append(found, a)
+		}
+	}
 	for _, t := range targets {
 		port := t.port
 		if port == 0 {
-			port = defaultPort(secure)
+			port = defaultPort(c.TLS)
 		}
 		if isIP(t.host) || p.def.StandIn == "" && p.def.Proxy.covers(t.host) {
-			found = append(found, p.address(t, t.host, port, 0))
+			add(p.address(t, t.host, port, 0))
 			continue
 		}
-		addresses, err := p.names.lookup(ctx, t.host)
+		addresses, err := p.lookup(ctx, t.host, c.ConnectTimeout)
 		if err != nil {
 			failed = err
 			continue
@@ -116,10 +122,17 @@ func (p *pool) group(ctx context.Context, targets []target, secure bool) (found 
 			if a.Is4() != addresses[0].Is4() {
 				last = 1
 			}
-			found = append(found, p.address(t, a.String(), port, last))
+			add(p.address(t, a.String(), port, last))
 		}
 	}
 	return found, failed
+}
+
+// lookup looks a name up within the connect timeout.
+func (p *pool) lookup(ctx context.Context, host string, limit time.Duration) ([]netip.Addr, error) {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return p.names.lookup(limited, host)
 }
 
 // address finds or makes what is known of an address.
@@ -174,8 +187,15 @@ func (p *pool) split(group []*address, key string) (in, out []*address) {
 			out = append(out, a)
 		}
 	}
-	p.sort(in, key, now)
 	slices.SortStableFunc(in, func(a, b *address) int { return cmp.Compare(a.rank, b.rank) })
+	for rest := in; len(rest) > 0; { // the two families of a name
+		n := 1
+		for n < len(rest) && rest[n].rank == rest[0].rank {
+			n++
+		}
+		p.sort(rest[:n], key, now)
+		rest = rest[n:]
+	}
 	return in, out
 }
 

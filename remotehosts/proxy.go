@@ -50,7 +50,7 @@ func hasSuffixFold(text, suffix string) bool {
 }
 
 // errEarly is an error of a proxy that sends before the tunnel is used.
-var errEarly = errors.New("the proxy sends bytes of its own into the tunnel")
+var errEarly = errors.New("sends bytes of its own into the tunnel")
 
 // tunnel asks the proxy to connect to an address (RFC 9110 §9.3.6). Any 2xx
 // "indicates that the sender (and all inbound proxies) will switch to tunnel mode".
@@ -69,23 +69,13 @@ func (p *Proxy) connect(conn net.Conn, address string) error {
 		credentials := base64.StdEncoding.EncodeToString([]byte(p.Username + ":" + p.Password))
 		head = fmt.Appendf(head, "Proxy-Authorization: Basic %s\r\n", credentials)
 	}
-	if _, err := conn.Write(append(head, "\r\n"...)); err != nil {
-		return err
-	}
-	r := readers.Get().(*bufio.Reader)
-	r.Reset(conn)
-	defer func() {
-		r.Reset(nil)
-		readers.Put(r)
-	}()
-	a, err := readFinal(r)
-	switch {
-	case err != nil:
-		return fmt.Errorf("the proxy: %w", err)
-	case a.status/100 != 2:
-		return fmt.Errorf("the proxy answered %d", a.status)
-	case r.Buffered() > 0:
-		return errEarly
-	}
-	return nil
+	return converse(conn, append(head, "\r\n"...), func(a *answer, r *bufio.Reader) error {
+		switch {
+		case a.status/100 != 2:
+			return fmt.Errorf("answered %d", a.status)
+		case r.Buffered() > 0:
+			return errEarly
+		}
+		return nil
+	})
 }

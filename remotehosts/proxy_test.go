@@ -63,8 +63,8 @@ func TestProxy(t *testing.T) {
 		{"bypass by network", plain.address, false, func(d *remotehosts.Definition) { d.Proxy.Bypass = []string{".test", "127.0.0.0/8"} }, "", ""},
 		{"bypass by address", plain.address, false, func(d *remotehosts.Definition) { d.Proxy.Bypass = []string{"127.0.0.1"} }, "", ""},
 		{"bypass of others", plain.address, false, func(d *remotehosts.Definition) { d.Proxy.Bypass = []string{"10.0.0.0/8", "27.0.0.1"} }, plain.address, ""},
-		{"wrong password", plain.address, false, func(d *remotehosts.Definition) { d.Proxy.Password = "guess" }, plain.address, "the proxy answered 407"},
-		{"host that is down", unreachable(t), false, nil, "", "the proxy answered 502"},
+		{"wrong password", plain.address, false, func(d *remotehosts.Definition) { d.Proxy.Password = "guess" }, plain.address, "proxy: answered 407"},
+		{"host that is down", unreachable(t), false, nil, "", "proxy: answered 502"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := proxying(t, test.host)
@@ -108,9 +108,9 @@ func TestProxyThatMisbehaves(t *testing.T) {
 		answer string
 		what   string
 	}{
-		"stalls":              {"", "connecting through the proxy took longer than 200ms"},
+		"stalls":              {"", "proxy: connecting took longer than 200ms"},
 		"stalls in its head":  {"HTTP/1.1 200 OK\r\nX", "took longer"},
-		"is no proxy":         {"SSH-2.0-x\r\n", "does not speak HTTP"},
+		"is no proxy":         {"SSH-2.0-x\r\n", "proxy: does not speak HTTP"},
 		"talks out of turn":   {"HTTP/1.1 200 OK\r\n\r\nhello", "bytes of its own"},
 		"has something other": {"HTTP/1.1 403 No\r\n\r\n", "answered 403"},
 	} {

@@ -133,7 +133,7 @@ func (h *Host) upgradeAnywhere(ctx context.Context, c *Call) *course {
 		retries = *h.def.Retries
 	}
 	for round := 0; ; round++ {
-		for a, err := range h.pool.candidates(ctx, c.TLS, c.StickyKey) {
+		for a, err := range h.pool.candidates(ctx, c) {
 			if so.sent || round > 0 {
 				if retries--; retries < 0 {
 					return so
@@ -143,8 +143,7 @@ func (h *Host) upgradeAnywhere(ctx context.Context, c *Call) *course {
 				return so
 			}
 			if err != nil {
-				so.how, so.why, so.sent = failed, err.Error(), false
-				so.failed(h.address(c.TLS), h.dialError(ctx, c, err))
+				h.noAddress(ctx, c, so, err)
 			}
 			if !elsewhere(ctx, so.err) {
 				return so
@@ -154,6 +153,15 @@ func (h *Host) upgradeAnywhere(ctx context.Context, c *Call) *course {
 			return so
 		}
 	}
+}
+
+// noAddress notes that a name could not be looked up.
+func (h *Host) noAddress(ctx context.Context, c *Call, so *course, err error) {
+	so.how, so.why, so.sent = failed, err.Error(), false
+	if ctx.Err() != nil {
+		so.how = nothing
+	}
+	so.failed(h.address(c.TLS), h.dialError(ctx, c, err))
 }
 
 // attempt asks one address, and notes how that went. It tells whether a

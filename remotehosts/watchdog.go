@@ -42,9 +42,7 @@ func (h *Host) look(ctx context.Context) {
 	if !h.def.Watchdog.PollIfUp {
 		return
 	}
-	limited, cancel := context.WithTimeout(ctx, h.def.Watchdog.Timeout)
-	defer cancel()
-	for range h.pool.candidates(limited, h.assumesTLS(), "") {
+	for range h.pool.candidates(ctx, &Call{TLS: h.assumesTLS(), ConnectTimeout: h.def.Watchdog.Timeout}) {
 	}
 }
 
@@ -84,22 +82,32 @@ func (h *Host) poll(ctx context.Context, due []*address) {
 	for _, a := range due {
 		polls.Go(func() {
 			began := h.clock.now()
-			status, err := h.ask(ctx, a)
-			if ctx.Err() != nil {
-				return
+			how, why := h.health(ctx, a)
+			if ctx.Err() == nil {
+				h.pool.polled(a, how, why, began)
 			}
-			how, why := answered, ""
-			switch {
-			case err != nil:
-				_, what := plain("the watchdog's request", h.def.Watchdog.Timeout, err)
-				how, why = failed, "watchdog: "+what
-			case !h.def.Watchdog.takes(status):
-				how, why = failed, fmt.Sprintf("watchdog: answered %d", status)
-			}
-			h.pool.polled(a, how, why, began)
 		})
 	}
 	polls.Wait()
+}
+
+// health asks an address how it is. What a host sends is read here, so that a
+// mistake in reading it must not end the process.
+func (h *Host) health(ctx context.Context, a *address) (how outcome, why string) {
+	defer func() {
+		if r := recover(); r != nil {
+			how, why = failed, fmt.Sprintf("watchdog: internal error: %v", r)
+		}
+	}()
+	status, err := h.ask(ctx, a)
+	switch {
+	case err != nil:
+		_, what := plain("the watchdog's request", h.def.Watchdog.Timeout, err)
+		return failed, "watchdog: " + what
+	case !h.def.Watchdog.takes(status):
+		return failed, fmt.Sprintf("watchdog: answered %d", status)
+	}
+	return answered, ""
 }
 
 // polled takes in what a poll has found out; an address that is well says so
@@ -140,20 +148,11 @@ func (p *pool) speaksTLS(a *address, otherwise bool) bool {
 	return a.secure || !a.upgraded && otherwise
 }
 
-func (w *Watchdog) exchange(conn net.Conn, authority string) (int, error) {
-	_, err := fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: framegate watchdog\r\nConnection: close\r\n\r\n", w.Method, w.URI, authority)
-	if err != nil {
-		return 0, err
-	}
-	r := readers.Get().(*bufio.Reader)
-	r.Reset(conn)
-	defer func() {
-		r.Reset(nil)
-		readers.Put(r)
-	}()
-	a, err := readFinal(r)
-	if err != nil {
-		return 0, err
-	}
-	return a.status, nil
+func (w *Watchdog) exchange(conn net.Conn, authority string) (status int, err error) {
+	head := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: framegate watchdog\r\nConnection: close\r\n\r\n", w.Method, w.URI, authority)
+	err = converse(conn, head, func(a *answer, _ *bufio.Reader) error {
+		status = a.status
+		return nil
+	})
+	return status, err
 }
