@@ -56,8 +56,13 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	return problems, nil
 }
 
-// start starts the filters that have something to start.
+// start starts what has something to start.
 func (s *Snapshot) start() error {
+	for _, starter := range s.Starters {
+		if err := starter.Start(); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
 	for _, p := range s.Policies {
 		for i := range p.Nodes {
 			starter, ok := p.Nodes[i].Filter.(Starter)
