@@ -63,11 +63,7 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("want (-), got (+):\n%s", diff)
 		}
 		p.saysOnly(t)
-		for _, dir := range []string{"client", "host"} {
-			if size := firstFrame(t, s, "/raw", dir); size == 0 || size > int64(len(long)/10) {
-				t.Errorf("the first message from the %s went through in %d bytes", dir, size)
-			}
-		}
+		compressedBothWays(t, s, "/raw", long)
 	})
 	t.Run("in message mode browser and host agree on compression with the gateway", func(t *testing.T) {
 		p := openTab(t, browser, page)
@@ -81,11 +77,7 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("want (-), got (+):\n%s", diff)
 		}
 		p.saysOnly(t)
-		for _, dir := range []string{"client", "host"} {
-			if size := firstFrame(t, s, "/packed", dir); size == 0 || size > int64(len(long)/10) {
-				t.Errorf("the first message from the %s went through in %d bytes", dir, size)
-			}
-		}
+		compressedBothWays(t, s, "/packed", long)
 	})
 	t.Run("in message mode the browser's offer of compression is declined by default", func(t *testing.T) {
 		p := openTab(t, browser, page)
@@ -327,6 +319,17 @@ func (p *tab) saysOnly(t *testing.T, wanted ...string) {
 	}
 	for _, part := range wanted {
 		t.Errorf("the browser never said %q", part)
+	}
+}
+
+// compressedBothWays checks that a message went through much shorter than it is,
+// and came back so.
+func compressedBothWays(t *testing.T, s *server, path, long string) {
+	t.Helper()
+	for _, dir := range []string{"client", "host"} {
+		if size := firstFrame(t, s, path, dir); size == 0 || size > int64(len(long)/10) {
+			t.Errorf("the first message from the %s went through in %d bytes", dir, size)
+		}
 	}
 }
 
