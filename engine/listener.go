@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,16 +16,14 @@ import (
 // listener accepts connections on one address of a port.
 type listener struct {
 	g       *Gateway
-	address string
+	key     string // in Gateway.listeners
+	address string // as the configuration has it
 	ln      net.Listener
 	port    atomic.Pointer[Port]
+	state   atomic.Pointer[portState]
 	server  atomic.Pointer[fasthttp.Server]
-	done    chan struct{}
-
-	mu        sync.Mutex
-	open      map[*portConn]struct{} // connections that serve HTTP
-	perClient map[netip.Addr]int
-	count     int
+	quit    chan struct{} // closed when the listener is
+	done    chan struct{} // closed when its goroutine has ended
 }
 
 // open listens on the addresses of a snapshot that are not listened on yet. On
@@ -34,11 +31,12 @@ type listener struct {
 func (g *Gateway) open(next *Snapshot) ([]*listener, error) {
 	var opened []*listener
 	for _, p := range next.Ports {
-		if p.Disabled {
+		if !g.serves(p) {
 			continue
 		}
 		for _, address := range p.Listen {
-			if g.listeners[address] != nil {
+			key := p.listenKey(address)
+			if g.listeners[key] != nil {
 				continue
 			}
 			ln, err := net.Listen("tcp", address)
@@ -48,37 +46,43 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, error) {
 				}
 				return nil, fmt.Errorf("port %s: listen on %s: %w", p.Name, address, err)
 			}
-			opened = append(opened, &listener{
-				g: g, address: address, ln: ln, done: make(chan struct{}),
-				open: make(map[*portConn]struct{}), perClient: make(map[netip.Addr]int),
-			})
+			opened = append(opened, &listener{g: g, key: key, address: address, ln: ln, quit: make(chan struct{}), done: make(chan struct{})})
 		}
 	}
 	return opened, nil
+}
+
+// listenKey is by what a listener is found again: its address, whatever port it
+// is on, but the port alone where the system chooses the number.
+func (p *Port) listenKey(address string) string {
+	if _, number, err := net.SplitHostPort(address); err == nil && number == "0" {
+		return p.Name + " " + address
+	}
+	return address
 }
 
 // attach gives every listener its port of the new snapshot, starts the new ones
 // and closes those whose address is gone.
 func (g *Gateway) attach(next *Snapshot, opened []*listener) {
 	for _, l := range opened {
-		g.listeners[l.address] = l
+		g.listeners[l.key] = l
 	}
 	wanted := make(map[string]*Port)
 	for _, p := range next.Ports {
-		if !p.Disabled {
+		if g.serves(p) {
 			for _, address := range p.Listen {
-				wanted[address] = p
+				wanted[p.listenKey(address)] = p
 			}
 		}
 	}
-	for address, l := range g.listeners {
-		p := wanted[address]
+	for key, l := range g.listeners {
+		p := wanted[key]
 		if p == nil {
 			l.close()
-			delete(g.listeners, address)
+			delete(g.listeners, key)
 			continue
 		}
-		l.use(p)
+		l.use(p, g.state(p.Name))
 	}
 	for _, l := range opened {
 		go l.accept()
@@ -99,10 +103,11 @@ func (g *Gateway) Addresses() map[string][]string {
 }
 
 // use makes the listener serve a port from the next connection on.
-func (l *listener) use(p *Port) {
+func (l *listener) use(p *Port, state *portState) {
 	if old := l.port.Load(); old == nil || old.Limits != p.Limits {
 		l.server.Store(l.newServer(p))
 	}
+	l.state.Store(state)
 	l.port.Store(p)
 }
 
@@ -163,22 +168,21 @@ func (l *listener) accept() {
 // admit counts a connection in, unless the port's access list or a limit
 // forbids it.
 func (l *listener) admit(conn net.Conn) *portConn {
-	p := l.port.Load()
-	remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil || !p.Access.Allows(remote.Addr()) {
+	p, state := l.port.Load(), l.state.Load()
+	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
 		return nil
 	}
-	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p.Limits.Connections > 0 && l.count >= p.Limits.Connections ||
-		p.Limits.PerClient > 0 && l.perClient[remote.Addr()] >= p.Limits.PerClient {
+	peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+	if !p.Access.Allows(peer.Addr()) {
+		state.refused(l.g, p, refusedAccess, peer.Addr(), nil)
 		return nil
 	}
-	c := &portConn{Conn: conn, l: l, remote: remote}
-	l.count++
-	l.perClient[remote.Addr()]++
-	l.open[c] = struct{}{}
+	c := &portConn{Conn: conn, state: state, remote: peer}
+	if why := state.add(c, l, p.Limits); why != "" {
+		state.refused(l.g, p, why, peer.Addr(), nil)
+		return nil
+	}
 	return c
 }
 
@@ -192,83 +196,32 @@ func (l *listener) serve(c *portConn) {
 			c.Close()
 		}
 	}()
+	p := l.port.Load()
 	var conn net.Conn = c
-	if config := l.port.Load().TLS; config != nil {
-		conn = tls.Server(c, config)
+	if p.SpeaksTLS(l.address) {
+		secured := tls.Server(c, p.TLS)
+		c.SetDeadline(time.Now().Add(p.Limits.Handshake))
+		if err := secured.Handshake(); err != nil {
+			c.state.refused(l.g, p, refusedTLS, c.remote.Addr(), err)
+			c.Close()
+			return
+		}
+		c.SetDeadline(time.Time{})
+		conn = secured
 	}
 	if err := l.server.Load().ServeConn(conn); err != nil && !c.hijacked.Load() {
 		c.Close()
 	}
 }
 
-// close stops accepting and ends the connections that are not sessions.
+// close stops accepting and ends the connections that are not sessions. g.mu is held.
 func (l *listener) close() {
+	close(l.quit)
 	l.ln.Close()
 	<-l.done
-	l.mu.Lock()
-	var open []*portConn
-	for c := range l.open {
-		open = append(open, c)
+	for _, state := range l.g.states { // the address may have been another port's before
+		state.end(l)
 	}
-	l.mu.Unlock()
-	for _, c := range open {
-		c.SetReadDeadline(longAgo)
-	}
-}
-
-// portConn is an accepted connection. It counts against the port's limits until
-// it is closed, also as a session, and frees an upgrade that never got to be one.
-type portConn struct {
-	net.Conn
-	l        *listener
-	remote   netip.AddrPort
-	hijacked atomic.Bool
-	closed   sync.Once
-	pending  *Session // dialled, not yet running
-}
-
-// Close closes the connection and gives its place back.
-func (c *portConn) Close() error {
-	err := c.Conn.Close()
-	c.closed.Do(func() {
-		c.left()
-		c.l.discount(c.remote.Addr())
-		if c.pending != nil {
-			c.pending.abandon()
-			c.pending = nil
-		}
-	})
-	return err
-}
-
-// CloseWrite sends a FIN; what the peer still sends can be read.
-func (c *portConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
-
-// discount takes a connection off the port's counts.
-func (l *listener) discount(client netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.count--
-	if l.perClient[client]--; l.perClient[client] <= 0 {
-		delete(l.perClient, client)
-	}
-}
-
-// left takes the connection off the list of those that serve HTTP.
-func (c *portConn) left() {
-	c.l.mu.Lock()
-	defer c.l.mu.Unlock()
-	delete(c.l.open, c)
-}
-
-// unwrap returns the connection that a session uses: the TLS connection, or the
-// TCP connection itself where the platform can wait on it without a buffer.
-func unwrap(conn net.Conn) (session net.Conn, c *portConn) {
-	if t, ok := conn.(*tls.Conn); ok {
-		return t, t.NetConn().(*portConn)
-	}
-	c = conn.(*portConn)
-	return c, c
 }
 
 // requestContext is the upgrade's deadline.

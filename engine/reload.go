@@ -25,17 +25,8 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
-	opened, err := g.open(next)
+	opened, err := g.bring(next)
 	if err != nil {
-		next.close()
-		problems = append(problems, Problem{What: err.Error()})
-		g.problems.Store(&problems)
-		return problems, ErrConfiguration
-	}
-	if err := next.start(); err != nil {
-		for _, l := range opened {
-			l.ln.Close()
-		}
 		next.close()
 		problems = append(problems, Problem{What: err.Error()})
 		g.problems.Store(&problems)
@@ -54,6 +45,23 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	}
 	g.log.Info("configuration loaded", "revision", next.Revision, "ports", len(next.Ports), "policies", len(next.Policies))
 	return problems, nil
+}
+
+// bring opens the ports and starts the filters of a snapshot. On an error
+// nothing has changed.
+func (g *Gateway) bring(next *Snapshot) (opened []*listener, err error) {
+	before := g.switches
+	g.switches = switchesFor(before, next)
+	if opened, err = g.open(next); err == nil {
+		if err = next.start(); err == nil {
+			return opened, nil
+		}
+	}
+	g.switches = before
+	for _, l := range opened {
+		l.ln.Close()
+	}
+	return nil, err
 }
 
 // start starts the filters that have something to start.
@@ -123,7 +131,7 @@ func (g *Gateway) hold() *Snapshot {
 func (g *Gateway) rebind(old, next *Snapshot) {
 	for _, s := range g.sessions.All() {
 		w := s.websocket.Load()
-		successor := next.find(w)
+		successor := g.find(next, w)
 		switch {
 		case successor == nil && w.KeepRemoved:
 		case successor == nil:
@@ -144,10 +152,11 @@ func (w *Websocket) needsMessages() bool {
 	return w.ClientFrame != nil || w.ServerFrame != nil || w.MessageMode
 }
 
-// find returns the websocket that stands where w stood.
-func (s *Snapshot) find(w *Websocket) *Websocket {
-	p := s.Ports[w.Port]
-	if p == nil || p.Disabled {
+// find returns the websocket that stands where w stood. A port that was disabled
+// by hand keeps its sessions, unless it was told to drain them.
+func (g *Gateway) find(next *Snapshot, w *Websocket) *Websocket {
+	p := next.Ports[w.Port]
+	if p == nil || p.Disabled && !g.serves(p) {
 		return nil
 	}
 	for _, candidate := range p.Websockets {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"crypto/tls"
+	"encoding/pem"
 	"net"
 	"net/netip"
 	"net/url"
@@ -84,4 +85,17 @@ type Socket struct {
 	Host        string   // the remote host's name, or host:port
 	Address     string   // the address that was dialled
 	Release     func()   // gives the connection's place at the host back; may be nil
+}
+
+// clientCertificate is the certificate that the client proved itself with: as
+// PEM, or its subject as RFC 4514 writes it. Missing where none was given.
+func (r *Request) clientCertificate(kind attrKind) Value {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return Value{}
+	}
+	cert := r.TLS.PeerCertificates[0]
+	if kind == requestSubject {
+		return StringValue(cert.Subject.String())
+	}
+	return StringValue(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -38,11 +39,17 @@ type Port struct {
 	Name       string
 	Listen     []string // host:port each
 	Disabled   bool
-	TLS        *tls.Config
+	TLS        *tls.Config // nil: none
+	TLSListen  []string    // those of Listen that speak TLS; empty: all do when TLS is set
 	Access     Access
 	Limits     PortLimits
 	Websockets []*Websocket
 	At         Position
+}
+
+// SpeaksTLS tells whether clients come to an address of the port with wss://.
+func (p *Port) SpeaksTLS(address string) bool {
+	return p.TLS != nil && (len(p.TLSListen) == 0 || slices.Contains(p.TLSListen, address))
 }
 
 // PortLimits bounds what a port accepts.

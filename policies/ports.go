@@ -1,17 +1,11 @@
 package policies
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
-	"os"
-	"path"
 	"slices"
 	"strconv"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -35,6 +29,10 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 		c.address(p.item("listen", i), fmt.Sprintf("port %q", name), address, p.Enabled)
 	}
 	if p.TLS != nil {
+		for i, address := range p.TLS.Listen {
+			c.address(p.tlsItem("listen", i), fmt.Sprintf("port %q", name), address, p.Enabled)
+		}
+		out.Listen, out.TLSListen = slices.Concat(p.Listen, p.TLS.Listen), p.TLS.Listen
 		out.TLS = c.portTLS(name, p)
 	}
 	seen := make(map[string]*Websocket)
@@ -88,87 +86,6 @@ func (c *compiler) address(at place, who, address string, enabled bool) {
 
 // isEvery tells whether a host means every address of the machine.
 func isEvery(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
-
-// portTLS loads the certificates of a port.
-func (c *compiler) portTLS(name string, p *Port) *tls.Config {
-	out := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-	if p.TLS.MinVersion == "1.3" {
-		out.MinVersion = tls.VersionTLS13
-	}
-	all := p.TLS.Certificates
-	if p.TLS.Cert != "" || p.TLS.Key != "" {
-		all = slices.Concat([]Certificate{{p.TLS.Cert, p.TLS.Key}}, all)
-	}
-	if len(all) == 0 {
-		c.errorf(p.at("tls"), "write `tls: {cert: tls/server.crt, key: tls/server.key}`", "port %q speaks TLS and has no certificate", name)
-	}
-	for _, pair := range all {
-		if cert, ok := c.certificate(p.at("tls"), name, pair); ok {
-			out.Certificates = append(out.Certificates, cert)
-		}
-	}
-	c.clientAuth(out, name, p)
-	return out
-}
-
-func (c *compiler) certificate(at place, port string, pair Certificate) (tls.Certificate, bool) {
-	if pair.Cert == "" || pair.Key == "" {
-		c.errorf(at, "write both `cert` and `key`", "port %q: a certificate needs its key, and a key its certificate", port)
-		return tls.Certificate{}, false
-	}
-	certPEM, err := c.pem(at, pair.Cert)
-	if err != nil {
-		return tls.Certificate{}, false
-	}
-	keyPEM, err := c.pem(at, pair.Key)
-	if err != nil {
-		return tls.Certificate{}, false
-	}
-	cert, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		c.errorf(at, "both files must be PEM, and belong together", "port %q: certificate %s with key %s cannot be used: %s", port, pair.Cert, pair.Key, strings.TrimPrefix(err.Error(), "tls: "))
-		return tls.Certificate{}, false
-	}
-	return cert, true
-}
-
-// pem reads a file of the gateway's directory, or by an absolute name.
-func (c *compiler) pem(at place, name string) (text []byte, err error) {
-	if path.IsAbs(name) {
-		if text, err = os.ReadFile(name); err == nil {
-			c.reader.files.note(name, text)
-		}
-	} else {
-		text, err = fs.ReadFile(c.reader.files, path.Clean(name))
-	}
-	if err != nil {
-		c.errorf(at, "relative names start at the gateway's directory and stay in it; absolute ones are taken as they are", "%s", fileProblem(name, err))
-	}
-	return text, err
-}
-
-// clientAuth makes the port ask clients for certificates.
-func (c *compiler) clientAuth(out *tls.Config, name string, p *Port) {
-	if p.TLS.ClientAuth == "none" {
-		return
-	}
-	out.ClientAuth = tls.VerifyClientCertIfGiven
-	if p.TLS.ClientAuth == "require" {
-		out.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	if p.TLS.ClientCA == "" {
-		c.errorf(p.at("tls.clientAuth"), "add `clientCA:` with the PEM file of the authority", "port %q asks for client certificates and knows no authority", name)
-		return
-	}
-	text, err := c.pem(p.at("tls.clientCA"), p.TLS.ClientCA)
-	if err != nil {
-		return
-	}
-	out.ClientCAs = x509.NewCertPool()
-	if !out.ClientCAs.AppendCertsFromPEM(text) {
-		c.errorf(p.at("tls.clientCA"), "the file must hold certificates as PEM", "port %q: no certificate in %s", name, p.TLS.ClientCA)
-	}
-}
 
 // console checks where the console listens.
 func (c *compiler) console() engine.Console {

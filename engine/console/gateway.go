@@ -1,9 +1,7 @@
 package console
 
 import (
-	"cmp"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -25,11 +23,13 @@ type Gateway struct {
 
 // Port is a port as it is configured, and where it listens by now.
 type Port struct {
-	Name       string   `json:"name"`
-	Addresses  []string `json:"addresses"`
-	Disabled   bool     `json:"disabled,omitempty"`
-	TLS        bool     `json:"tls,omitempty"`
-	Websockets []string `json:"websockets"` // their paths
+	Name        string   `json:"name"`
+	Addresses   []string `json:"addresses"`
+	TLS         []string `json:"tls,omitempty"` // those of the addresses that speak TLS
+	Disabled    bool     `json:"disabled,omitempty"`
+	Switched    bool     `json:"switched,omitempty"` // enabled or disabled by hand, against the configuration
+	Connections int      `json:"connections"`        // open now, sessions among them
+	Websockets  []string `json:"websockets"`         // their paths
 }
 
 // Problem is something wrong with the configuration.
@@ -62,22 +62,29 @@ func (c *Console) getGateway(ctx *fasthttp.RequestCtx, _ string) error {
 	}
 	if snapshot := c.gateway.Snapshot(); snapshot != nil {
 		g.Revision, g.Loaded = snapshot.Revision, snapshot.Loaded
-		g.Ports = portsOf(snapshot, c.gateway.Addresses())
+		g.Ports = portsOf(snapshot, c.gateway.Ports())
 	}
 	return answer(ctx, fasthttp.StatusOK, g)
 }
 
-func portsOf(snapshot *engine.Snapshot, addresses map[string][]string) []Port {
-	ports := make([]Port, 0, len(snapshot.Ports))
-	for name, p := range snapshot.Ports {
-		port := Port{Name: name, Addresses: addresses[name], Disabled: p.Disabled, TLS: p.TLS != nil, Websockets: []string{}}
-		slices.Sort(port.Addresses)
-		for _, w := range p.Websockets {
-			port.Websockets = append(port.Websockets, w.Path)
+// portsOf is how REST shows the ports.
+func portsOf(snapshot *engine.Snapshot, infos []engine.PortInfo) []Port {
+	ports := make([]Port, 0, len(infos))
+	for _, info := range infos {
+		port := Port{Name: info.Name, Addresses: []string{}, Disabled: !info.Enabled, Switched: info.Switched, Connections: info.Connections, Websockets: []string{}}
+		for _, a := range info.Addresses {
+			port.Addresses = append(port.Addresses, a.Address)
+			if a.TLS {
+				port.TLS = append(port.TLS, a.Address)
+			}
+		}
+		if p := snapshot.Ports[info.Name]; p != nil {
+			for _, w := range p.Websockets {
+				port.Websockets = append(port.Websockets, w.Path)
+			}
 		}
 		ports = append(ports, port)
 	}
-	slices.SortFunc(ports, func(a, b Port) int { return cmp.Compare(a.Name, b.Name) })
 	return ports
 }
 

@@ -1,0 +1,89 @@
+package policies
+
+import (
+	"time"
+
+	"framegate/engine"
+)
+
+// Port is a listener: addresses, access, limits and what is attached to it.
+type Port struct {
+	// Listen is the address to listen on, host:port, or a list of them. Without a host it is every address of the machine.
+	Listen []string `yaml:"listen" required:"true"`
+	// Enabled makes the port listen.
+	Enabled bool `yaml:"enabled" default:"true"`
+	// TLS makes the port speak TLS: clients come with wss://.
+	TLS *PortTLS `yaml:"tls"`
+	// Access says which client addresses may connect.
+	Access Access `yaml:"access"`
+	// IdleTimeout ends sessions that carry no data message for so long, unless the websocket says otherwise.
+	IdleTimeout time.Duration `yaml:"idleTimeout" default:"5m" min:"0s"`
+	// Limits bounds what the port accepts.
+	Limits PortLimits `yaml:"limits"`
+	// Websockets are the paths on which clients may open WebSockets.
+	Websockets []*Websocket `yaml:"websockets"`
+
+	located
+}
+
+// PortTLS is the gateway's own identity towards clients. Its files are looked at
+// again when a client connects, at most once a second: a renewed certificate is
+// served without a reload, and a broken one leaves the old one in use. Open
+// sessions keep theirs.
+type PortTLS struct {
+	// Listen is an address, or a list of them, where the port speaks TLS beside the plain ones of the port's own `listen`: the same websockets, limits and counts over ws:// and wss://. Without it all addresses of the port speak TLS.
+	Listen []string `yaml:"listen"`
+	// Cert is the PEM file of the certificate and those between it and the authority.
+	Cert string `yaml:"cert"`
+	// Key is the PEM file of the private key.
+	Key string `yaml:"key"`
+	// PKCS12 is a PKCS#12 file (.p12, .pfx) with the certificate, those between it and the authority, and the key; instead of cert and key. Java key stores are converted with keytool -importkeystore -deststoretype PKCS12.
+	PKCS12 string `yaml:"pkcs12"`
+	// Password opens the PKCS#12 file.
+	Password string `yaml:"password"`
+	// Certificates are more certificates; the client's server name (SNI) chooses, and the first is for clients that name none or another.
+	Certificates []Certificate `yaml:"certificates"`
+	// ClientAuth asks clients for certificates: none, request (checked when given) or require. Filters read what was given as http.request.clientcert (PEM) and http.request.clientcert.subject.
+	ClientAuth string `yaml:"clientAuth" default:"none" oneof:"none request require"`
+	// ClientCA is the PEM file of the authorities that may have signed client certificates.
+	ClientCA string `yaml:"clientCA"`
+	// MinVersion is the oldest version of TLS that is spoken.
+	MinVersion string `yaml:"minVersion" default:"1.2" oneof:"1.2 1.3"`
+}
+
+// Certificate is a certificate with its key: two PEM files, or one of PKCS#12.
+type Certificate struct {
+	// Cert is the PEM file of the certificate and those between it and the authority.
+	Cert string `yaml:"cert"`
+	// Key is the PEM file of the private key.
+	Key string `yaml:"key"`
+	// PKCS12 is a PKCS#12 file (.p12, .pfx) with certificate and key, instead of cert and key.
+	PKCS12 string `yaml:"pkcs12"`
+	// Password opens the PKCS#12 file.
+	Password string `yaml:"password"`
+}
+
+// Access says which client addresses may connect. The longest network that
+// contains the address decides, deny before allow.
+type Access struct {
+	// Default is for addresses in neither list.
+	Default string `yaml:"default" default:"allow" oneof:"allow deny"`
+	// Allow lists networks and addresses that may connect.
+	Allow []engine.Prefix `yaml:"allow"`
+	// Deny lists networks and addresses that may not.
+	Deny []engine.Prefix `yaml:"deny"`
+}
+
+// PortLimits bounds what a port accepts.
+type PortLimits struct {
+	// Connections is how many connections may be open. 0 is no limit.
+	Connections int `yaml:"connections" min:"0"`
+	// PerClient is how many connections one client address may have open. 0 is no limit.
+	PerClient int `yaml:"perClient" min:"0"`
+	// Header is how long the headers of a request may be together; past it the answer is 431.
+	Header engine.Size `yaml:"header" default:"16KiB" min:"1KiB" max:"1MiB"`
+	// URI is how long the target of a request may be; past it the answer is 414.
+	URI engine.Size `yaml:"uri" default:"8KiB" min:"64" max:"1MiB"`
+	// Handshake is how long a client may take to send its request.
+	Handshake time.Duration `yaml:"handshake" default:"10s" min:"100ms"`
+}
