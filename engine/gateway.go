@@ -29,6 +29,7 @@ type Gateway struct {
 	states    map[string]*portState // by port
 	switches  map[string]portSwitch // by port
 	stop      chan struct{}
+	warnings  warnings
 	sweeping  sync.WaitGroup
 	sweepMu   sync.Mutex     // held by Sweep
 	live      sync.WaitGroup // sessions and connections that are being served

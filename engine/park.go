@@ -63,13 +63,13 @@ func (p *pump) wait() error {
 		if !p.has {
 			return p.rawRead()
 		}
-		wakes := p.recv.wakes.Load()
+		wakes := p.recv.wakes
 		p.src.readFor(parkAfter)
 		err := p.rawRead()
 		switch {
 		case !errors.Is(err, os.ErrDeadlineExceeded) || p.src.over():
 			return err
-		case p.recv.wakes.Load() > wakes+1 || !p.idle() || p.out != nil: // more than the first look
+		case p.recv.wakes > wakes+1 || !p.idle() || p.out != nil: // more than the first look
 		case p.park():
 			return errParked
 		}

@@ -147,7 +147,7 @@ func (p *pump) fault(m *Message, out Outcome) {
 	rule := p.rules.OnFail
 	if out.Result == Aborted {
 		rule = p.rules.OnAbort
-		m.Logger().Warn("frame policy aborted", "policy", p.policy.Name, "from", dirName(p.from), "error", out.Reason)
+		p.s.gateway.warnings.warn(m.Logger(), m.Now(), "frame policy aborted", "policy", p.policy.Name, "from", dirName(p.from), "error", out.Reason)
 	}
 	if m.verdict != Forward {
 		return
@@ -175,6 +175,11 @@ func (r Result) closeReason() string {
 // sendAll sends the messages that the policy made, before the one it ran on.
 func (p *pump) sendAll(m *Message) error {
 	for _, s := range m.sends {
+		if p.log {
+			p.s.pumps[s.to.Other()].record(Record{
+				Op: s.op.String(), Size: int64(len(s.body)), Fragments: 1, Outcome: "sent", Injected: true, Before: p.head(s.body), Policy: p.policy.Name,
+			})
+		}
 		if s.to == p.dst.side {
 			if err := p.put(s.op, s.body); err != nil {
 				return err

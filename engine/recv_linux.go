@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -14,14 +13,14 @@ import (
 // together with data is not missed. All of it runs inside one
 // [syscall.RawConn.Read]: its poller keeps a readiness that arrives while the
 // callback runs, so returning false after a drained read waits for the next
-// bytes without asking the kernel once more. The connection must not be closed
-// inside the callback.
+// bytes without asking the kernel once more. A reset in the same event as data is
+// not seen by the read that drains it and not announced again, as TCP_INQ speaks
+// of FINs only: the next look finds it, after [parkAfter] at most. The connection
+// must not be closed inside the callback.
 type receiver struct {
 	inq   bool
-	large bool // long messages pass: read into large buffers
-
-	wakes   atomic.Uint32 // how often there was something to read
-	checked uint32        // the wake after which the sweep looked; see broken
+	large bool   // long messages pass: read into large buffers
+	wakes uint32 // how often there was something to read
 }
 
 // call is the arguments of one recvmsg. They lie in the buffer that is read
@@ -58,7 +57,7 @@ func (p *pump) attach() {
 
 // readable reads and consumes until nothing is left. It returns true to end.
 func (p *pump) readable(fd uintptr) bool {
-	p.recv.wakes.Add(1)
+	p.recv.wakes++
 	for {
 		if p.s.halted.Load() {
 			p.err = errStopped
@@ -86,27 +85,6 @@ func (p *pump) readable(fd uintptr) bool {
 			return false
 		}
 	}
-}
-
-// broken tells the sweep of a reset that the pump cannot see. One that arrives
-// in the same event as the data before it is not announced again, and TCP_INQ
-// speaks of FINs only: a pump that has read all would wait for ever. One look
-// after every wake is enough, as a later reset is an event of its own.
-func (p *pump) broken() error {
-	wakes := p.recv.wakes.Load()
-	if p.raw == nil || wakes == p.recv.checked {
-		return nil
-	}
-	p.recv.checked = wakes
-	var err error
-	p.raw.Control(func(fd uintptr) {
-		var b [1]byte
-		_, _, err = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-	})
-	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
-		return nil
-	}
-	return err
 }
 
 // read reads once. left is how much more is there, at least 1 when that is not

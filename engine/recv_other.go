@@ -2,16 +2,11 @@
 
 package engine
 
-import "sync/atomic"
-
 // receiver is the platform's way to read; here the ordinary one.
-type receiver struct{ wakes atomic.Uint32 }
+type receiver struct{ wakes uint32 }
 
 // call is what the platform's read needs beside the buffer; here nothing.
 type call struct{}
 
 // attach leaves the pump to read with a buffer of its own.
 func (p *pump) attach() {}
-
-// broken: an ordinary read sees every reset.
-func (p *pump) broken() error { return nil }

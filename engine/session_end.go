@@ -133,12 +133,6 @@ func (s *Session) lost(gone, other *leg, err error) {
 	s.await(gone)
 }
 
-// cut ends a session whose pump waits on a connection that is broken.
-func (s *Session) cut(p *pump, err error) {
-	s.lost(p.src, p.dst, err)
-	s.readUntil(p.src, longAgo)
-}
-
 // aside does what may have to wait for a slow peer.
 func (s *Session) aside(what func()) {
 	go func() {

@@ -41,12 +41,6 @@ func (s *Session) look(now time.Time) {
 		return
 	}
 	s.letGo()
-	for i := range s.pumps {
-		if err := s.pumps[i].broken(); err != nil {
-			s.aside(func() { s.cut(&s.pumps[i], err) })
-			return
-		}
-	}
 	w := s.websocket.Load()
 	if n := s.traffic(ClientSide).Messages + s.traffic(HostSide).Messages; n != s.sweep.messages || s.sweep.active.IsZero() {
 		s.sweep.messages, s.sweep.active = n, now

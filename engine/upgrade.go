@@ -162,7 +162,7 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 	u.m.run.following = !u.w.Log.Off // upgrades are few: their trails are always whole
 	u.outcome = u.w.Upgrade.Top(u.m, u.snapshot.FaultHandler)
 	if u.outcome.Result == Aborted {
-		u.m.Logger().Warn("upgrade policy aborted", "policy", u.w.Upgrade.Name, "error", u.outcome.Reason)
+		u.g.warnings.warn(u.m.Logger(), u.g.now(), "upgrade policy aborted", "policy", u.w.Upgrade.Name, "error", u.outcome.Reason)
 	}
 	u.s.Subject = u.m.Get(subjectAttr).String()
 	switch {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"framegate/engine"
 )
@@ -46,6 +47,24 @@ func TestManyProblems(t *testing.T) {
 	_, problems := load(t.Context(), one(b.String()+echo).files(), options(t, nil), tableOfFilters(), nil)
 	if len(problems) != maxProblems+1 || !strings.Contains(problems[maxProblems].What, "more problems") {
 		t.Errorf("%d problems, the last %v", len(problems), problems[len(problems)-1])
+	}
+}
+
+// Texts that make a parser slow when its time grows with the square of theirs.
+// The bound is far above what they take, and far below the square.
+func TestHostileText(t *testing.T) {
+	o := options(t, nil)
+	for _, unit := range []string{"[", "{", "- ", "? ", "a: ", "{a: ", "[a\n", "- [\n", "#\n", "'", "&a [", "*", "k: {{x}}\n", "<<: "} {
+		for _, size := range []int{maxReparsed - 100, maxConfigFile - 100} {
+			began := time.Now()
+			s, problems := load(t.Context(), one(strings.Repeat(unit, size/len(unit))).files(), o, tableOfFilters(), nil)
+			if unit != "#\n" && (s != nil || !engine.Broken(problems)) {
+				t.Errorf("%d KiB of %q were taken", size>>10, unit)
+			}
+			if took := time.Since(began); took > 15*time.Second {
+				t.Errorf("%d KiB of %q took %s", size>>10, unit, took)
+			}
+		}
 	}
 }
 

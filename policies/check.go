@@ -115,9 +115,6 @@ func (c *compiler) check() {
 	for _, name := range names(c.config.Policies) {
 		c.checkHooks(name)
 	}
-	if c.old != nil && c.old.config.Scripts != c.config.Scripts && c.singles["scripts"] != nil {
-		c.warnf(c.singles["scripts"].place, "start the gateway anew", "bounds of scripts have changed, and count from the next start on")
-	}
 	if c.broken() {
 		return // what follows would tell the same mistakes again
 	}

@@ -6,7 +6,6 @@ import (
 
 	"framegate/engine"
 	"framegate/remotehosts"
-	"framegate/scripts"
 )
 
 // compiler makes a snapshot of a decoded configuration.
@@ -95,9 +94,7 @@ func (c *compiler) faultHandler() *engine.Policy {
 
 // boundScripts takes over the author's bounds of scripts.
 func (c *compiler) boundScripts() {
-	if own := c.config.Scripts; c.options.Scripts != nil {
-		c.options.Scripts = c.options.Scripts.Within(scripts.Limits{
-			Call: own.Timeout, Load: own.LoadTimeout, Depth: own.CallDepth, Bytes: int(own.StringSize),
-		})
+	if own := &c.config.Scripts; c.options.Scripts != nil {
+		c.options.Scripts = c.options.Scripts.Within(own.limits())
 	}
 }

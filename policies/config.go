@@ -101,7 +101,7 @@ type Scripts struct {
 	ArrayLength int `yaml:"arrayLength" default:"1000000" min:"1000"`
 	// SendsPerCall is how many messages one call may send.
 	SendsPerCall int `yaml:"sendsPerCall" default:"100" min:"1" max:"100"`
-	// ErrorsPerMinute is after how many aborts within a minute a script is not run until the minute is over.
+	// ErrorsPerMinute is after how many aborts within a minute a script is not run in a session and direction until the minute is over.
 	ErrorsPerMinute int `yaml:"errorsPerMinute" default:"60" min:"1"`
 }
 

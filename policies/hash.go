@@ -119,6 +119,9 @@ func (c *compiler) ownHash(p *Policy) string {
 		made := c.facts[p.name].steps[s]
 		fmt.Fprintf(h, "%q %s %d %d %s ", s.Name, s.Type, n.Success, n.Failure, made.files)
 		digest(h, reflect.ValueOf(s.filter))
+		if s.Type == "script" {
+			digest(h, reflect.ValueOf(c.config.Scripts))
+		}
 		for _, store := range slices.Sorted(maps.Keys(c.storeHashes)) {
 			if made.asked.stores[store] || made.allStores {
 				fmt.Fprintf(h, " %q %s", store, c.storeHashes[store])
@@ -143,8 +146,8 @@ func (c *compiler) wholeHash(name string, own map[string]string) string {
 		}
 		for _, made := range c.facts[name].steps {
 			if made.allCalls {
-				for any := range c.policies { // a script may call every one by its name
-					reach(any)
+				for other := range c.policies { // a script may call every one by its name
+					reach(other)
 				}
 			}
 		}

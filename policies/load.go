@@ -134,23 +134,7 @@ func readConfig(all *report, files fs.FS, options Options, kinds catalog) *merge
 	return m
 }
 
-// ScriptLimits is what a gateway says under `scripts:`, for making the library
-// of scripts that it is then loaded with. Where the configuration has problems,
-// which [Load] reports, it is the defaults.
-func ScriptLimits(dir string, options Options) scripts.Limits {
-	root, problem := openDirectory(dir)
-	if problem != nil {
-		return scripts.Limits{}
-	}
-	defer root.Close()
-	all := &report{secrets: make(map[string]string)}
-	m := readConfig(all, root.FS(), options.withDefaults(), tableOfFilters())
-	if all.broken() {
-		return scripts.Limits{}
-	}
-	return m.config.Scripts.limits()
-}
-
+// limits are the author's bounds as the library of scripts takes them.
 func (s *Scripts) limits() scripts.Limits {
 	return scripts.Limits{
 		Call: s.Timeout, Load: s.LoadTimeout, Depth: s.CallDepth, Bytes: int(s.StringSize),

@@ -6,12 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"framegate/engine"
-	"framegate/scripts"
 )
 
 // design is the gateway of DESIGN §4.
@@ -160,20 +158,6 @@ func TestLoadReadsADirectory(t *testing.T) {
 		if s, problems := Load(context.Background(), missing, Options{}, nil); s != nil || len(problems) != 1 || problems[0].Hint == "" {
 			t.Errorf("%s: %v", missing, problems)
 		}
-	}
-}
-
-func TestScriptLimits(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "gateway.yaml"), []byte("scripts: {timeout: 20ms, errorsPerMinute: 3}\n"+echo), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	want := scripts.Limits{Call: 20 * time.Millisecond, Load: 2 * time.Second, Depth: 200, Bytes: 16 << 20, Elements: 1_000_000, Sends: 100, Errors: 3}
-	if diff := cmp.Diff(want, ScriptLimits(dir, Options{})); diff != "" {
-		t.Error(diff)
-	}
-	if got := ScriptLimits(filepath.Join(dir, "nothing"), Options{}); got != (scripts.Limits{}) {
-		t.Errorf("%+v", got)
 	}
 }
 

@@ -124,19 +124,17 @@ func secondDocument(text string) int {
 // syntax reports a syntax error, with the true place and what to write instead.
 func (r *report) syntax(s *source, err error) {
 	at, what := s.syntaxPlace(err)
-	line := s.line(at.line)
-	for _, trap := range traps {
-		if hint, col, width, ok := trap(line, at.col, err.Error()); ok {
-			at.col, at.width = col, width
-			r.errorf(at, hint, "%s", what)
-			return
-		}
-	}
 	// What a line before opens and does not close is found there.
-	for _, trap := range traps {
-		if hint, col, width, ok := trap(s.line(at.line-1), 0, err.Error()); ok {
-			r.errorf(place{s, at.line - 1, col, width}, hint, "%s", what)
-			return
+	for _, n := range []int{at.line, at.line - 1} {
+		line := s.line(n)
+		if len(line) > maxTrapLine {
+			continue
+		}
+		for _, trap := range traps {
+			if hint, col, width, ok := trap(line, err.Error()); ok {
+				r.errorf(place{s, n, col, width}, hint, "%s", what)
+				return
+			}
 		}
 	}
 	r.errorf(at, "look at the indentation, colons and quotes of this line and the one above", "%s", what)
@@ -192,7 +190,7 @@ func (s *source) tabbed() int {
 
 // reparse returns the token at which the second parser stops, if it does.
 func (s *source) reparse() (at *token.Token, message string) {
-	if len(s.text) > maxReparsed {
+	if !s.tame() {
 		return nil, ""
 	}
 	defer func() {
@@ -209,6 +207,23 @@ func (s *source) reparse() (at *token.Token, message string) {
 		return nil, ""
 	}
 	return syntax.GetToken(), syntax.GetMessage()
+}
+
+// tame tells whether the second parser, whose time grows with the square of the
+// nesting, may have the text.
+func (s *source) tame() bool {
+	if len(s.text) > maxReparsed {
+		return false
+	}
+	open := 0
+	for n := 1; n <= strings.Count(s.text, "\n")+1; n++ {
+		line := s.line(n)
+		open += strings.Count(line, "[") + strings.Count(line, "{") - strings.Count(line, "]") - strings.Count(line, "}")
+		if len(line) > maxTrapLine || open > maxDepth {
+			return false
+		}
+	}
+	return true
 }
 
 func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

@@ -150,12 +150,3 @@ func TestBrokenReloadGivesNothing(t *testing.T) {
 		}
 	}
 }
-
-func TestChangedBoundsOfScriptsWaitForTheNextStart(t *testing.T) {
-	o := options(t, nil)
-	first := one(echo).load(t, o, nil)
-	_, problems := load(t.Context(), one("scripts: {timeout: 1s}\n"+echo).files(), o, tableOfFilters(), first)
-	if len(problems) != 1 || !problems[0].Warning || !strings.Contains(problems[0].What, "next start") {
-		t.Errorf("%v", problems)
-	}
-}

@@ -20,7 +20,7 @@ policies:
           export function invoke(msg) {
             down(100);
             "x".repeat(100000);
-            const until = Date.now() + 5;
+            const until = Date.now() + 100;
             while (Date.now() < until) {}
             return true;
           }
@@ -41,5 +41,20 @@ func TestScriptsRunWithinTheGatewaysBounds(t *testing.T) {
 		if !strings.Contains(out.Reason, c.aborts) || (c.aborts == "") != (out.Result == engine.Passed) {
 			t.Errorf("%s: %s %q, want %q", c.bounds, out.Result, out.Reason, c.aborts)
 		}
+	}
+}
+
+// A reload with other bounds is the new bounds.
+func TestAReloadChangesTheBoundsOfScripts(t *testing.T) {
+	o := options(t, nil)
+	before := one("scripts: {timeout: 1m}"+work).load(t, o, nil)
+	after := one("scripts: {timeout: 1m, callDepth: 20}"+work).load(t, o, before)
+	for s, want := range map[*engine.Snapshot]engine.Result{before: engine.Passed, after: engine.Aborted} {
+		if out := s.Policies["work"].Top(engine.NewMessage(engine.OnClientFrame, nil, wire.Text, nil), nil); out.Result != want {
+			t.Errorf("%s %q, want %s", out.Result, out.Reason, want)
+		}
+	}
+	if a, b := before.Ports["public"].Websockets[0], after.Ports["public"].Websockets[0]; a.Hash == b.Hash {
+		t.Error("the websocket counts as unchanged: its sessions would go on without the new bounds being said")
 	}
 }

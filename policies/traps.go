@@ -9,12 +9,15 @@ import (
 
 // A trap is a mistake that YAML's own message does not explain. It looks at the
 // line of a syntax error and tells what to write instead, and where.
-type trap func(line string, col int, message string) (hint string, at, width int, ok bool)
+type trap func(line, message string) (hint string, at, width int, ok bool)
+
+// maxTrapLine is the longest line, in bytes, that is searched for traps.
+const maxTrapLine = 1000
 
 // traps, the surest first.
 var traps = []trap{tabTrap, valueTrap, selectorTrap, starTrap, reservedTrap, escapeTrap, colonTrap, quoteTrap, closingTrap}
 
-func tabTrap(line string, _ int, _ string) (string, int, int, bool) {
+func tabTrap(line, _ string) (string, int, int, bool) {
 	blank := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 	at := strings.IndexByte(blank, '\t')
 	return "YAML is indented with spaces: write two spaces for each tab", at + 1, 1, at >= 0
@@ -31,7 +34,7 @@ var (
 )
 
 // valueTrap: {{name}} without quotes is a map in a map to YAML.
-func valueTrap(line string, _ int, _ string) (string, int, int, bool) {
+func valueTrap(line, _ string) (string, int, int, bool) {
 	found := bareValue.FindStringSubmatchIndex(line)
 	if found == nil || quoted(line, found[2]) {
 		return "", 0, 0, false
@@ -41,7 +44,7 @@ func valueTrap(line string, _ int, _ string) (string, int, int, bool) {
 }
 
 // selectorTrap: the braces of ${name} end a {flow: map}.
-func selectorTrap(line string, _ int, _ string) (string, int, int, bool) {
+func selectorTrap(line, _ string) (string, int, int, bool) {
 	found := bareSelector.FindStringIndex(line)
 	if found == nil || quoted(line, found[0]) || !flowLine.MatchString(line[:found[0]]) {
 		return "", 0, 0, false
@@ -51,7 +54,7 @@ func selectorTrap(line string, _ int, _ string) (string, int, int, bool) {
 }
 
 // starTrap: a star begins an alias.
-func starTrap(line string, _ int, message string) (string, int, int, bool) {
+func starTrap(line, message string) (string, int, int, bool) {
 	if !strings.Contains(message, "alias") && !strings.Contains(message, "anchor") && !strings.Contains(message, "alphabetic") {
 		return "", 0, 0, false
 	}
@@ -59,7 +62,7 @@ func starTrap(line string, _ int, message string) (string, int, int, bool) {
 }
 
 // reservedTrap: @ and ` begin nothing in YAML, % a directive.
-func reservedTrap(line string, _ int, _ string) (string, int, int, bool) {
+func reservedTrap(line, _ string) (string, int, int, bool) {
 	return quoteFound(bareReserved, line, "a text that begins with @, % or ` must be quoted")
 }
 
@@ -73,7 +76,7 @@ func quoteFound(pattern *regexp.Regexp, line, hint string) (string, int, int, bo
 }
 
 // escapeTrap: regular expressions in double quotes.
-func escapeTrap(line string, _ int, message string) (string, int, int, bool) {
+func escapeTrap(line, message string) (string, int, int, bool) {
 	if !strings.Contains(message, "escape") {
 		return "", 0, 0, false
 	}
@@ -86,7 +89,7 @@ func escapeTrap(line string, _ int, message string) (string, int, int, bool) {
 }
 
 // colonTrap: a colon and a space in a text begin a map.
-func colonTrap(line string, _ int, message string) (string, int, int, bool) {
+func colonTrap(line, message string) (string, int, int, bool) {
 	if !strings.Contains(message, "mapping values") {
 		return "", 0, 0, false
 	}
@@ -99,7 +102,7 @@ func colonTrap(line string, _ int, message string) (string, int, int, bool) {
 }
 
 // quoteTrap: a quote that is opened and not closed.
-func quoteTrap(line string, _ int, _ string) (string, int, int, bool) {
+func quoteTrap(line, _ string) (string, int, int, bool) {
 	var open byte
 	at := 0
 	for i := 0; i < len(line); i++ {
@@ -121,7 +124,7 @@ func quoteTrap(line string, _ int, _ string) (string, int, int, bool) {
 }
 
 // closingTrap: a bracket that is opened and not closed on its line.
-func closingTrap(line string, _ int, _ string) (string, int, int, bool) {
+func closingTrap(line, _ string) (string, int, int, bool) {
 	var open []int
 	for i := 0; i < len(line); i++ {
 		if quoted(line, i) {

@@ -18,7 +18,11 @@ func (c *machine) freeze(call goja.FunctionCall) goja.Value {
 	f, err := c.rt.RunProgram(freezeProgram)
 	c.must(err)
 	run, _ := goja.AssertFunction(f)
-	roots := append([]goja.Value{}, call.Arguments...)
+	facts := c.code.facts
+	named := func(call goja.FunctionCall) goja.Value {
+		return c.rt.ToValue(facts.everything || facts.names[call.Argument(0).String()])
+	}
+	roots := append([]goja.Value{c.rt.ToValue(named)}, call.Arguments...)
 	for _, name := range c.code.params {
 		roots = append(roots, c.made[name])
 	}

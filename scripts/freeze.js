@@ -1,7 +1,7 @@
 // A frozen copy of a script can be used for one session after another: what a call changes in it throws. Properties of
 // Object.prototype and of the errors stay assignable on objects that inherit them, as they are without freezing.
-(function (...roots) {
-  const { freeze, getOwnPropertyDescriptors, getPrototypeOf, defineProperty, isFrozen } = Object;
+(function (named, ...roots) {
+  const { freeze, getOwnPropertyDescriptors, getPrototypeOf, defineProperty } = Object;
   const { ownKeys } = Reflect;
   const seen = new Set();
 
@@ -20,19 +20,29 @@
     }
   }
 
+  const found = [];
+
   function visit(value) {
     if ((typeof value !== "object" || value === null) && typeof value !== "function") return;
     if (seen.has(value)) return;
     seen.add(value);
-    visit(getPrototypeOf(value));
-    const descriptors = getOwnPropertyDescriptors(value);
-    for (const key of ownKeys(descriptors)) {
-      const d = descriptors[key];
-      visit(d.value);
-      visit(d.get);
-      visit(d.set);
+    found.push(value);
+  }
+
+  // A list and not recursion: constants may be nested deeper than calls.
+  function freezeFound() {
+    while (found.length > 0) {
+      const value = found.pop();
+      visit(getPrototypeOf(value));
+      const descriptors = getOwnPropertyDescriptors(value);
+      for (const key of ownKeys(descriptors)) {
+        const d = descriptors[key];
+        visit(d.value);
+        visit(d.get);
+        visit(d.set);
+      }
+      freeze(value);
     }
-    freeze(value);
   }
 
   const names = ["Object", "Error", "TypeError", "RangeError", "SyntaxError", "ReferenceError", "EvalError", "URIError", "AggregateError"];
@@ -46,14 +56,21 @@
   protos.forEach((proto) => seen.add(proto));
   protos.forEach(open);
   protos.forEach((proto) => freeze(proto));
-  const globals = getOwnPropertyDescriptors(globalThis);
-  for (const key of ownKeys(globals)) {
-    if (key !== "globalThis") visit(globals[key].value);
+  // What the text does not name and no value leads to cannot be reached; it would take most of the time and memory.
+  const spare = [
+    "Map", "Set", "WeakMap", "WeakSet", "Promise", "Proxy", "Reflect", "DataView", "Date", "Math", "SharedArrayBuffer", "Atomics", "Int8Array",
+    "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array",
+  ].filter((name) => !named(name));
+  const hidden = [function* () {}, async function () {}, [][Symbol.iterator](), ""[Symbol.iterator](), /x/[Symbol.matchAll]("")];
+  if (named("Map")) hidden.push(new Map().entries());
+  if (named("Set")) hidden.push(new Set().values());
+  spare.forEach((name) => delete globalThis[name]);
+  for (const key of ownKeys(globalThis)) {
+    if (key !== "globalThis") visit(globalThis[key]);
   }
-  for (const hidden of [function* () {}, async function () {}, [][Symbol.iterator](), new Map().entries(), new Set().values(), ""[Symbol.iterator](), /x/[Symbol.matchAll]("")]) {
-    visit(getPrototypeOf(hidden));
-  }
+  hidden.forEach((object) => visit(getPrototypeOf(object)));
   visit((function* () {})().constructor);
   roots.forEach(visit);
+  freezeFound();
   freeze(globalThis);
 });

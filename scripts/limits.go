@@ -7,14 +7,14 @@ import (
 
 // Limits bounds what scripts may use. The zero value of a field is its default.
 type Limits struct {
-	Call     time.Duration // one call, counted while the script itself runs; 50ms
+	Call     time.Duration // one call, counted while the script itself runs, to some 4ms; 50ms
 	Load     time.Duration // bundling aside, loading a copy: its top level; 2s
 	Depth    int           // nested calls; 200
 	Bytes    int           // of one string, buffer or body that a script makes; 16 MiB
 	Elements int           // of one array or array-like given to a native function; 1,000,000
 	Sends    int           // messages that one call may send; 100, and never more
 	Errors   int           // aborts of one script in a minute, after which it is not run until the minute is over; 60
-	Pool     int           // idle copies kept of a script that keeps nothing; 4 for each processor
+	Pool     int           // copies of a script that keeps nothing, past which a call waits 10ms for one; 4 for each processor
 }
 
 // Bounds of JSON, of text given to regular expressions and to other natives that look at every character and cannot be

@@ -164,6 +164,32 @@ func TestNothingLeaksFromOneSessionToAnother(t *testing.T) {
 	}
 }
 
+// Every object of the language that a value leads to is frozen in a pooled copy.
+func TestNoPrototypeIsLeftOpen(t *testing.T) {
+	for _, object := range []string{
+		"''", "1", "true", "1n", "Symbol.iterator", "[]", "{}", "() => 1", "function* () {}", "(function* () {})()", "/x/", "new Error('')", "new TypeError('')",
+		"new Map()", "new Set()", "new Map().entries()", "new Set().values()", "new Date(0)", "new Uint8Array(1)", "new Uint8Array(1).buffer", "new Float32Array(1)",
+		"new ArrayBuffer(1)", "new DataView(new ArrayBuffer(1))", "[].values()", "''[Symbol.iterator]()", "''.matchAll(/x/g)", "new Uint8Array(1).values()", "Math", "Symbol",
+		"JSON", "console", "new URL('ws://a.test')", "new URL('ws://a.test').searchParams.get", "new TextEncoder()", "new TextEncoder().encode('a').buffer", "crypto",
+		"msg.get", "msg.session.vars", "msg.context.headers.get", "msg.context.headers.entries()", "structuredClone({a: []}).a", "String", "Number", "Object", "Array", "isNaN",
+		"(class {})", "new (class A extends Array {})()", "BigInt(1)", "''.split", "Object.keys", "[].map", "new Number(1)", "Object(1n)",
+	} {
+		l := NewLibrary(Limits{Pool: 1, Call: patience}, nil, nil)
+		p := compiled(t, l, "export function invoke(msg) { const o = ("+object+`), k = JSON.parse('"leak"'); let fresh = true;
+			for (let p = Object.getPrototypeOf(o); p; p = Object.getPrototypeOf(p)) { if (Object.keys(p).includes(k)) fresh = false; try { p[k] = 1 } catch { } }
+			return fresh }`)
+		if pooled, why := p.Poolable(); !pooled {
+			t.Logf("%s: %s", object, why)
+		}
+		for range 2 {
+			if !run(t, p, textMessage("")) {
+				t.Errorf("a prototype of %s keeps what is put on it", object)
+			}
+		}
+		l.Close()
+	}
+}
+
 // keepNothing is scripts that must be found to keep nothing: they are what most scripts look like.
 var keepNothing = map[string]string{
 	"word search":      `export function invoke(msg) { return !msg.body.includes("forbidden") }`,
@@ -199,6 +225,16 @@ func TestWhatKeepsNothingIsPooled(t *testing.T) {
 				t.Errorf("%d idle copies", len(p.code.pool.idle))
 			}
 		})
+	}
+}
+
+// A frozen copy is made within the script's own limit of nested calls.
+func TestDeepConstantsAreFrozen(t *testing.T) {
+	l := NewLibrary(Limits{Pool: 1, Depth: 20, Call: patience}, nil, nil)
+	defer l.Close()
+	p := compiled(t, l, "const deep = "+strings.Repeat("[", 300)+"1"+strings.Repeat("]", 300)+"; export function invoke() { let d = deep[0]; for (let i = 0; i < 100; i++) d = d[0]; try { d[0] = 2 } catch { return true } return false }")
+	if pooled, why := p.Poolable(); !pooled || !run(t, p, textMessage("")) {
+		t.Errorf("pooled: %v %s", pooled, why)
 	}
 }
 

@@ -16,23 +16,22 @@ type Program struct {
 	store   func(name string) (*engine.Store, error)
 	call    func(name string) (*engine.Policy, error)
 	limit   time.Duration
-	breaker breaker
 }
 
 // Run calls the script's function with the message. True is success, false is failure; everything else that it may
 // return or throw is an error, which names the script and, where there is one, the author's file, line and column.
 func (p *Program) Run(m *engine.Message) (bool, error) {
-	if p.breaker.open.Load() && p.breaker.refuses(p.library.now()) {
+	if b, _ := m.Local(p).(*breaker); b != nil && b.refuses(p.library.now(), p.library.limits.Errors) {
 		return false, &Error{Position: engine.Position{File: p.code.name}, What: "stopped for this minute: too many errors", Err: ErrTooManyErrors}
 	}
 	c, err := p.take(m)
 	if err != nil {
-		return false, p.failed(err)
+		return false, p.failed(m, err)
 	}
 	pass, err := c.run(p, m)
 	p.give(m, c)
 	if err != nil {
-		return false, p.failed(err)
+		return false, p.failed(m, err)
 	}
 	return pass, nil
 }
@@ -44,7 +43,11 @@ func (p *Program) take(m *engine.Message) (*machine, error) {
 		if c := p.code.pool.take(); c != nil {
 			return c, nil
 		}
-		return p.load()
+		c, err := p.load()
+		if err != nil {
+			p.code.pool.give(nil)
+		}
+		return c, err
 	}
 	own, _ := m.Local(p.code).(*machine)
 	if own != nil && !own.broken && !own.busy() {
@@ -60,25 +63,38 @@ func (p *Program) take(m *engine.Message) (*machine, error) {
 // give puts a pooled copy back. A copy that crossed a bound is thrown away.
 func (p *Program) give(m *engine.Message, c *machine) {
 	switch {
-	case p.code.pooled() && !c.broken:
+	case p.code.pooled() && c.broken:
+		p.code.pool.give(nil)
+	case p.code.pooled():
 		p.code.pool.give(c)
 	case c.broken && m.Local(p.code) == c:
 		m.SetLocal(p.code, nil)
 	}
 }
 
-// failed counts an error, and stops the script for the rest of the minute when it was one too many.
-func (p *Program) failed(err error) error {
-	if p.breaker.count(p.library.now(), p.library.limits.Errors) {
-		p.library.log.Error("script stopped for this minute: too many errors", "script", p.code.name, "limit", p.library.limits.Errors, "error", err)
+// failed counts an error against the session, and stops the script there for the rest of the minute when it was one too
+// many.
+func (p *Program) failed(m *engine.Message, err error) error {
+	b, _ := m.Local(p).(*breaker)
+	if b == nil {
+		b = &breaker{}
+		m.SetLocal(p, b)
+	}
+	if b.count(p.library.now(), p.library.limits.Errors) {
+		p.library.log.Error("script stopped for this minute: too many errors", "script", p.code.name, "session", m.Session.ID,
+			"limit", p.library.limits.Errors, "error", err)
 	}
 	return err
 }
 
 // try loads one copy, so that a script which cannot be loaded is found before it is used.
 func (p *Program) try() error {
-	c, err := p.load()
-	if err == nil && p.code.pooled() {
+	if !p.code.pooled() {
+		_, err := p.load()
+		return err
+	}
+	c, err := p.take(nil)
+	if err == nil {
 		p.code.pool.give(c)
 	}
 	return err

@@ -113,6 +113,9 @@ func TestTooManyErrorsStopTheScriptForAMinute(t *testing.T) {
 	if n := strings.Count(log.String(), "too many errors"); n != 1 {
 		t.Errorf("logged %d times:\n%s", n, log.String())
 	}
+	if !run(t, p, textMessage("1")) {
+		t.Error("one session's errors stopped the script of another")
+	}
 	now = now.Add(time.Minute)
 	if !run(t, p, m) {
 		t.Error("the script ran meanwhile")

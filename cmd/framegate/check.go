@@ -44,7 +44,7 @@ func (c *checkCommand) Run(ctx context.Context, std stdio) error {
 // loadOnce loads a configuration that nobody is going to serve.
 func loadOnce(ctx context.Context, dir string) (*engine.Snapshot, []engine.Problem, error) {
 	memory := state.NewMemory(stateSize, nil)
-	library := scripts.NewLibrary(policies.ScriptLimits(dir, policies.Options{}), memory, nil)
+	library := scripts.NewLibrary(scripts.Limits{}, memory, nil)
 	defer library.Close()
 	snapshot, problems := policies.Load(ctx, dir, policies.Options{Scripts: library, State: memory}, nil)
 	if engine.Broken(problems) || snapshot == nil {

@@ -46,7 +46,7 @@ func (c *initCommand) Run(std stdio) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(std.out, "made %s\nnext:  framegate dev %s\n", c.Dir, c.Dir)
+	_, err = fmt.Fprintf(std.out, "made %s\nnext:  %s dev %s\n", c.Dir, self(), c.Dir)
 	return err
 }
 

@@ -43,8 +43,9 @@ func (commands) Help() string {
 	return `
 Start here:
 
-    framegate echo &
-    framegate connect ws://127.0.0.1:9001/ -m hello --wait 1
+    framegate init my-gateway
+    framegate dev my-gateway
+    framegate connect ws://127.0.0.1:8080/
 
 Exit codes: 0 done, 1 failed, 2 the command line is wrong.`
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -54,7 +55,7 @@ func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
 		}
 		options.Payloads, options.Trails, options.StandIn = devPayloads, 1, s.echoAt
 	}
-	s.scripts = scripts.NewLibrary(policies.ScriptLimits(dir, options), options.State, s.log)
+	s.scripts = scripts.NewLibrary(scripts.Limits{}, options.State, s.log)
 	options.Scripts = s.scripts
 	s.gateway = engine.New(s.log, policies.Loader(dir, options))
 	return s, nil
@@ -207,8 +208,16 @@ func (s *server) banner() {
 		fmt.Fprintf(out, "  %-15s http://%s/\n", "console", s.console.Address())
 	}
 	if first != "" {
-		fmt.Fprintf(out, "\nnext:  framegate connect %s%s\n       framegate tail\n", first, hintFor(s.dir))
+		fmt.Fprintf(out, "\nnext:  %s connect %s%s\n       %[1]s tail\n", self(), first, hintFor(s.dir))
 	}
+}
+
+// self is how this program was called, for the next command to type.
+func self() string {
+	if path, err := os.Executable(); err == nil && strings.Contains(filepath.ToSlash(path), "/go-build") {
+		return "go run ./cmd/framegate"
+	}
+	return "framegate"
 }
 
 // hooks names the policies of a websocket.
