@@ -2,11 +2,9 @@ package engine
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -162,55 +160,6 @@ func (l *listener) accept() {
 		} else {
 			conn.Close()
 		}
-	}
-}
-
-// admit counts a connection in, unless the port's access list or a limit
-// forbids it.
-func (l *listener) admit(conn net.Conn) *portConn {
-	p, state := l.port.Load(), l.state.Load()
-	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil {
-		return nil
-	}
-	peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
-	if !p.Access.Allows(peer.Addr()) {
-		state.refused(l.g, p, refusedAccess, peer.Addr(), nil)
-		return nil
-	}
-	c := &portConn{Conn: conn, state: state, remote: peer}
-	if why := state.add(c, l, p.Limits); why != "" {
-		state.refused(l.g, p, why, peer.Addr(), nil)
-		return nil
-	}
-	return c
-}
-
-// serve reads requests from a connection until it ends or becomes a session.
-func (l *listener) serve(c *portConn) {
-	l.g.live.Add(1)
-	defer l.g.live.Done()
-	defer func() {
-		if r := recover(); r != nil {
-			l.g.panicked("http", r)
-			c.Close()
-		}
-	}()
-	p := l.port.Load()
-	var conn net.Conn = c
-	if p.SpeaksTLS(l.address) {
-		secured := tls.Server(c, p.TLS)
-		c.SetDeadline(time.Now().Add(p.Limits.Handshake))
-		if err := secured.Handshake(); err != nil {
-			c.state.refused(l.g, p, refusedTLS, c.remote.Addr(), err)
-			c.Close()
-			return
-		}
-		c.SetDeadline(time.Time{})
-		conn = secured
-	}
-	if err := l.server.Load().ServeConn(conn); err != nil && !c.hijacked.Load() {
-		c.Close()
 	}
 }
 

@@ -12,10 +12,27 @@ import (
 type portConn struct {
 	net.Conn
 	state    *portState
-	remote   netip.AddrPort
+	counted  netip.Addr // as which client; not valid for a proxy that has not said yet
+	http     *httpPhase // nil once it is a session
 	hijacked atomic.Bool
 	closed   atomic.Bool
 	pending  *Session // dialled, not yet running
+}
+
+// httpPhase is what a connection knows while it serves HTTP.
+type httpPhase struct {
+	peer  netip.AddrPort // who connected, by the PROXY header where there is one
+	begun []byte         // what was read together with the PROXY header
+}
+
+// Read reads what came with the PROXY header first.
+func (c *portConn) Read(p []byte) (int, error) {
+	if c.http != nil && len(c.http.begun) > 0 {
+		n := copy(p, c.http.begun)
+		c.http.begun = c.http.begun[n:]
+		return n, nil
+	}
+	return c.Conn.Read(p)
 }
 
 // Close closes the connection and gives its place back.
@@ -25,7 +42,7 @@ func (c *portConn) Close() error {
 		return err
 	}
 	c.left()
-	c.state.discount(c.remote.Addr())
+	c.state.discount(c.counted)
 	if c.pending != nil {
 		c.pending.abandon()
 		c.pending = nil

@@ -29,17 +29,15 @@ func (g *Gateway) state(port string) *portState {
 
 // add counts a connection in, or says which limit forbids it.
 func (s *portState) add(c *portConn, l *listener, limits PortLimits) refusedFor {
-	client := c.remote.Addr()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case limits.Connections > 0 && s.count >= limits.Connections:
 		return refusedConnections
-	case limits.PerClient > 0 && s.perClient[client] >= limits.PerClient:
+	case !s.enter(c.counted, limits):
 		return refusedPerClient
 	}
 	s.count++
-	s.perClient[client]++
 	s.open[c] = l
 	return ""
 }
@@ -56,6 +54,39 @@ func (s *portState) discount(client netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count--
+	s.leave(client)
+}
+
+// recount counts a connection as another client's: a trusted proxy has said for
+// whom it speaks. It returns false where that client has too many.
+func (s *portState) recount(c *portConn, client netip.Addr, limits PortLimits) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if client == c.counted {
+		return true
+	}
+	if !s.enter(client, limits) {
+		return false
+	}
+	s.leave(c.counted)
+	c.counted = client
+	return true
+}
+
+// enter counts a connection of a client, unless it has too many. mu is held.
+func (s *portState) enter(client netip.Addr, limits PortLimits) bool {
+	if !client.IsValid() {
+		return true
+	}
+	if limits.PerClient > 0 && s.perClient[client] >= limits.PerClient {
+		return false
+	}
+	s.perClient[client]++
+	return true
+}
+
+// leave is the opposite of enter. mu is held.
+func (s *portState) leave(client netip.Addr) {
 	if s.perClient[client]--; s.perClient[client] <= 0 {
 		delete(s.perClient, client)
 	}
@@ -81,6 +112,7 @@ const (
 	refusedConnections refusedFor = "limits.connections"
 	refusedPerClient   refusedFor = "limits.perClient"
 	refusedTLS         refusedFor = "TLS handshake"
+	refusedProxy       refusedFor = "proxyProtocol"
 )
 
 // noticeEvery is how often the log speaks of the connections that a port

@@ -36,10 +36,12 @@ type Request struct {
 	Query   string // the raw query of URI, without the question mark
 	Host    string // the one host that every filter sees
 	Headers *Headers
-	Client  netip.AddrPort       // who connected
+	Client  netip.AddrPort       // who asks; port 0 where only a proxy's X-Forwarded-For tells
 	TLS     *tls.ConnectionState // nil without TLS
 	Proto   string               // "HTTP/1.1"
 	At      time.Time            // when the request was read
+
+	Forwarded *Forwarded // what trusted proxies said; nil where the client connected itself
 }
 
 // QueryValue returns the first value of a query parameter, percent-decoded.
@@ -60,7 +62,7 @@ func (r *Request) QueryValue(name string) (string, bool) {
 
 // Scheme is "wss" or "ws", by whether the client came over TLS.
 func (r *Request) Scheme() string {
-	if r.TLS != nil {
+	if r.Secure() {
 		return "wss"
 	}
 	return "ws"

@@ -36,15 +36,19 @@ type Console struct {
 
 // Port is a listener: an alias for an address, and what is attached to it.
 type Port struct {
-	Name       string
-	Listen     []string // host:port each
-	Disabled   bool
-	TLS        *tls.Config // nil: none
-	TLSListen  []string    // those of Listen that speak TLS; empty: all do when TLS is set
-	Access     Access
-	Limits     PortLimits
-	Websockets []*Websocket
-	At         Position
+	Name      string
+	Listen    []string // host:port each
+	Disabled  bool
+	TLS       *tls.Config // nil: none
+	TLSListen []string    // those of Listen that speak TLS; empty: all do when TLS is set
+	Access    Access
+	// TrustedProxies may say in X-Forwarded-For, and in a header of the PROXY
+	// protocol, for whom they speak.
+	TrustedProxies []netip.Prefix
+	ProxyProtocol  ProxyProtocol
+	Limits         PortLimits
+	Websockets     []*Websocket
+	At             Position
 }
 
 // SpeaksTLS tells whether clients come to an address of the port with wss://.

@@ -68,8 +68,12 @@ func (l *listener) request(ctx *fasthttp.RequestCtx) (*Request, *portConn, *Answ
 		a := refusal(400, err.Error(), "", "")
 		return nil, nil, &a
 	}
+	client, forwarded := l.port.Load().client(headers, conn.http.peer)
+	if refused := l.identify(conn, client); refused != nil {
+		return nil, nil, refused
+	}
 	q := &Request{
-		Method: string(ctx.Method()), Headers: headers, Client: conn.remote, At: l.g.now(), TLS: ctx.TLSConnectionState(),
+		Method: string(ctx.Method()), Headers: headers, Client: client, Forwarded: forwarded, At: l.g.now(), TLS: ctx.TLSConnectionState(),
 		Proto: string(ctx.Request.Header.Protocol()),
 	}
 	if err := q.setTarget(string(ctx.Request.Header.RequestURI())); err != nil {

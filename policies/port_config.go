@@ -16,6 +16,10 @@ type Port struct {
 	TLS *PortTLS `yaml:"tls"`
 	// Access says which client addresses may connect.
 	Access Access `yaml:"access"`
+	// TrustedProxies are the networks and addresses of proxies that may say for whom they speak. From them the client is the last address in X-Forwarded-For that is no trusted proxy: access, limits, ip-address, throttling and the traffic log then go by it, X-Forwarded-Proto and X-Forwarded-Host are believed, and remote hosts get the chain of proxies. What others send in these headers counts for nothing.
+	TrustedProxies []engine.Prefix `yaml:"trustedProxies"`
+	// ProxyProtocol reads the header of the PROXY protocol (version 1 or 2) that trusted proxies send before the client's first byte: off, accept (when there is one) or require, which refuses everybody else.
+	ProxyProtocol string `yaml:"proxyProtocol" default:"off" oneof:"off accept require"`
 	// IdleTimeout ends sessions that carry no data message for so long, unless the websocket says otherwise.
 	IdleTimeout time.Duration `yaml:"idleTimeout" default:"5m" min:"0s"`
 	// Limits bounds what the port accepts.

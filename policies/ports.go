@@ -16,7 +16,9 @@ import (
 func (c *compiler) port(name string, p *Port) *engine.Port {
 	out := &engine.Port{
 		Name: name, Listen: p.Listen, Disabled: !p.Enabled, At: p.place.position(),
-		Access: engine.Access{DenyByDefault: p.Access.Default == "deny", Allow: prefixes(p.Access.Allow), Deny: prefixes(p.Access.Deny)},
+		Access:         engine.Access{DenyByDefault: p.Access.Default == "deny", Allow: prefixes(p.Access.Allow), Deny: prefixes(p.Access.Deny)},
+		TrustedProxies: prefixes(p.TrustedProxies),
+		ProxyProtocol:  map[string]engine.ProxyProtocol{"accept": engine.ProxyAccept, "require": engine.ProxyRequire}[p.ProxyProtocol],
 		Limits: engine.PortLimits{
 			Connections: p.Limits.Connections, PerClient: p.Limits.PerClient,
 			Header: int(p.Limits.Header), URI: int(p.Limits.URI), Handshake: p.Limits.Handshake,
@@ -35,6 +37,7 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 		out.Listen, out.TLSListen = slices.Concat(p.Listen, p.TLS.Listen), p.TLS.Listen
 		out.TLS = c.portTLS(name, p)
 	}
+	c.checkProxies(name, p)
 	seen := make(map[string]*Websocket)
 	for _, w := range p.Websockets {
 		if w == nil {
@@ -49,6 +52,18 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 		out.Websockets = append(out.Websockets, c.websocket(name, p, w))
 	}
 	return out
+}
+
+// checkProxies finds trust that is given to nobody, or to everybody.
+func (c *compiler) checkProxies(name string, p *Port) {
+	if p.ProxyProtocol != "off" && len(p.TrustedProxies) == 0 {
+		c.errorf(p.at("proxyProtocol"), "add `trustedProxies: [10.0.0.0/8]` with the addresses of the proxies", "port %q reads the PROXY protocol from trusted proxies, and has none", name)
+	}
+	for i, proxy := range p.TrustedProxies {
+		if proxy.Bits() == 0 {
+			c.warnf(p.item("trustedProxies", i), "name the addresses of the proxies", "port %q trusts everybody: a client is then whoever it says it is", name)
+		}
+	}
 }
 
 func prefixes(list []engine.Prefix) []netip.Prefix {
