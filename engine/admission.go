@@ -78,11 +78,12 @@ func (l *listener) begin(c *portConn, p *Port) (conn net.Conn, why refusedFor, e
 	if !secure {
 		return c, "", nil
 	}
+	c.secured = true
 	secured := tls.Server(c, p.TLS)
 	if err := secured.Handshake(); err != nil {
 		return nil, refusedTLS, err
 	}
-	return secured, "", nil
+	return &securedConn{secured, c.http}, "", nil
 }
 
 // proxyHeader reads the header that a trusted proxy sends first, and counts the

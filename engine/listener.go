@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -105,6 +106,11 @@ func (l *listener) use(p *Port, state *portState) {
 	if old := l.port.Load(); old == nil || old.Limits != p.Limits {
 		l.server.Store(l.newServer(p))
 	}
+	if old := l.port.Load(); p.Backlog > 0 || old != nil && old.Backlog > 0 {
+		if err := setBacklog(l.ln, p.Backlog); err != nil {
+			l.g.log.Warn("the length of the accept queue stays the system's", "port", p.Name, "error", err)
+		}
+	}
 	l.state.Store(state)
 	l.port.Store(p)
 }
@@ -118,7 +124,7 @@ func (l *listener) newServer(p *Port) *fasthttp.Server {
 		ReadTimeout:                   p.Limits.Handshake,
 		WriteTimeout:                  p.Limits.Handshake,
 		IdleTimeout:                   p.Limits.Handshake,
-		ReadBufferSize:                p.Limits.Header + p.Limits.URI,
+		ReadBufferSize:                p.Limits.Header + p.Limits.URI + maxVerb,
 		MaxRequestBodySize:            maxRequestBody,
 		KeepHijackedConns:             true,
 		ReduceMemoryUsage:             true, // the readers go back to their pool before the handler runs, also those of sessions
@@ -129,6 +135,9 @@ func (l *listener) newServer(p *Port) *fasthttp.Server {
 		Logger:                        quietLogger{},
 	}
 }
+
+// maxVerb is room for the rest of the request line beside the target.
+const maxVerb = 64
 
 // maxRequestBody bounds bodies of requests, which no upgrade has.
 const maxRequestBody = 1 << 20
@@ -150,17 +159,44 @@ func (l *listener) accept() {
 			return
 		case err != nil: // mostly: no file descriptors left
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			l.g.log.Error("cannot accept a connection", "port", l.port.Load().Name, "error", err, "again in", pause)
-			time.Sleep(pause)
+			l.g.log.Error("cannot accept a connection", "port", l.port.Load().Name, "error", err, "hint", acceptHint(err), "again in", pause)
+			l.rest(pause)
 			continue
 		}
 		pause = 0
+		for wait := l.pace(); wait > 0 && l.rest(wait); wait = l.pace() { // meanwhile others wait in the system's queue
+		}
 		if c := l.admit(conn); c != nil {
 			go l.serve(c)
 		} else {
 			conn.Close()
 		}
 	}
+}
+
+// acceptHint says what to do about an error of accepting.
+func acceptHint(err error) string {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return "no file descriptors are left: raise the limit of open files (ulimit -n, LimitNOFILE), or set limits.connections"
+	}
+	return ""
+}
+
+// rest waits; it returns false when the listener is closed meanwhile.
+func (l *listener) rest(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.quit:
+		return false
+	}
+}
+
+// pace says how long the connection that was accepted has to wait for its turn.
+func (l *listener) pace() time.Duration {
+	return l.state.Load().pace(l.g.now(), l.port.Load().Limits)
 }
 
 // close stops accepting and ends the connections that are not sessions. g.mu is held.

@@ -14,6 +14,7 @@ type portState struct {
 	perClient map[netip.Addr]int
 	count     int
 	notices   map[refusedFor]*notice
+	due       time.Time // when the next connection would come at exactly the accept rate
 }
 
 // state returns the state of a port, which it has from its first snapshot on.
@@ -47,6 +48,26 @@ func (s *portState) connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count
+}
+
+// pace counts a connection that was accepted against the accept rate. It returns
+// how long to wait, and ask again, where it comes too early. (The generic cell
+// rate algorithm, ITU-T I.371.)
+func (s *portState) pace(now time.Time, limits PortLimits) time.Duration {
+	if limits.AcceptRate <= 0 {
+		return 0
+	}
+	between := time.Second / time.Duration(limits.AcceptRate)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.due.Before(now) {
+		s.due = now
+	}
+	if early := s.due.Add(-between * time.Duration(max(limits.AcceptBurst, 1)-1)).Sub(now); early > 0 {
+		return early
+	}
+	s.due = s.due.Add(between)
+	return 0
 }
 
 // discount takes a connection off the port's counts.

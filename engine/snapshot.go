@@ -41,6 +41,7 @@ type Port struct {
 	Disabled  bool
 	TLS       *tls.Config // nil: none
 	TLSListen []string    // those of Listen that speak TLS; empty: all do when TLS is set
+	Backlog   int         // of the accept queue; 0: the system's
 	Access    Access
 	// TrustedProxies may say in X-Forwarded-For, and in a header of the PROXY
 	// protocol, for whom they speak.
@@ -60,6 +61,8 @@ func (p *Port) SpeaksTLS(address string) bool {
 type PortLimits struct {
 	Connections int           // open connections in all; 0: no limit
 	PerClient   int           // open connections from one address; 0: no limit
+	AcceptRate  int           // connections a second; past it they wait in the system's queue; 0: no limit
+	AcceptBurst int           // how many of them may come at once
 	Header      int           // bytes of a request's header block; 431 past it
 	URI         int           // bytes of a request's target; 414 past it
 	Handshake   time.Duration // time to send the request

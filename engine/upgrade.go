@@ -81,9 +81,14 @@ func (l *listener) request(ctx *fasthttp.RequestCtx) (*Request, *portConn, *Answ
 		return nil, nil, &a
 	}
 	if limit := l.port.Load().Limits.URI; len(q.URI) > limit {
-		a := refusal(414, "the request target is longer than the port allows", "", "")
+		a := refusal(414, tooLongTarget, "", "")
 		return nil, nil, &a
 	}
+	if limit := l.port.Load().Limits.Header; limit > 0 && len(ctx.Request.Header.RawHeaders()) > limit {
+		a := refusal(431, tooMuchHeader, "", "")
+		return nil, nil, &a
+	}
+	conn.http.line = false // for the next request
 	return q, conn, nil
 }
 

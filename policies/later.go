@@ -11,8 +11,7 @@ var laterKeys = map[string]map[string]string{
 		"bridges": "HTTP bridges come with a later version", "cluster": "fleets come with a later version",
 	},
 	"port": {
-		"routes":  "plain HTTP routes come with a later version",
-		"backlog": "the length of the accept queue is the system's",
+		"routes": "plain HTTP routes come with a later version",
 	},
 	"remote host": {
 		"addresses": "several addresses come with a later version; name one with host and port",

@@ -20,6 +20,8 @@ type Port struct {
 	TrustedProxies []engine.Prefix `yaml:"trustedProxies"`
 	// ProxyProtocol reads the header of the PROXY protocol (version 1 or 2) that trusted proxies send before the client's first byte: off, accept (when there is one) or require, which refuses everybody else.
 	ProxyProtocol string `yaml:"proxyProtocol" default:"off" oneof:"off accept require"`
+	// Backlog is how many connections may wait to be accepted, on systems that let it be chosen; 0 is the system's own limit (net.core.somaxconn on Linux), which also bounds larger numbers.
+	Backlog int `yaml:"backlog" min:"0" max:"65535"`
 	// IdleTimeout ends sessions that carry no data message for so long, unless the websocket says otherwise.
 	IdleTimeout time.Duration `yaml:"idleTimeout" default:"5m" min:"0s"`
 	// Limits bounds what the port accepts.
@@ -84,6 +86,10 @@ type PortLimits struct {
 	Connections int `yaml:"connections" min:"0"`
 	// PerClient is how many connections one client address may have open. 0 is no limit.
 	PerClient int `yaml:"perClient" min:"0"`
+	// AcceptRate is how many connections are accepted a second; past it clients wait in the system's accept queue. 0 is no limit.
+	AcceptRate int `yaml:"acceptRate" min:"0" max:"1000000"`
+	// AcceptBurst is how many of them may come at once. 0 is as many as in a second.
+	AcceptBurst int `yaml:"acceptBurst" min:"0" max:"1000000"`
 	// Header is how long the headers of a request may be together; past it the answer is 431.
 	Header engine.Size `yaml:"header" default:"16KiB" min:"1KiB" max:"1MiB"`
 	// URI is how long the target of a request may be; past it the answer is 414.

@@ -40,7 +40,12 @@ func (g *served) dial(tls bool) net.Conn {
 // ask sends bytes and an upgrade request with headers; it returns the status of
 // the answer, 0 where the connection ends without one.
 func ask(conn net.Conn, before, headers string) int {
-	if _, err := io.WriteString(conn, before+upgradeRequest+headers+"\r\n"); err != nil {
+	return send(conn, before+upgradeRequest+headers+"\r\n")
+}
+
+// send sends a request and returns the status of the answer, 0 for none.
+func send(conn net.Conn, request string) int {
+	if _, err := io.WriteString(conn, request); err != nil {
 		return 0
 	}
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -17,12 +17,17 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 	out := &engine.Port{
 		Name: name, Listen: p.Listen, Disabled: !p.Enabled, At: p.place.position(),
 		Access:         engine.Access{DenyByDefault: p.Access.Default == "deny", Allow: prefixes(p.Access.Allow), Deny: prefixes(p.Access.Deny)},
+		Backlog:        p.Backlog,
 		TrustedProxies: prefixes(p.TrustedProxies),
 		ProxyProtocol:  map[string]engine.ProxyProtocol{"accept": engine.ProxyAccept, "require": engine.ProxyRequire}[p.ProxyProtocol],
 		Limits: engine.PortLimits{
 			Connections: p.Limits.Connections, PerClient: p.Limits.PerClient,
+			AcceptRate: p.Limits.AcceptRate, AcceptBurst: p.Limits.AcceptBurst,
 			Header: int(p.Limits.Header), URI: int(p.Limits.URI), Handshake: p.Limits.Handshake,
 		},
+	}
+	if out.Limits.AcceptBurst == 0 {
+		out.Limits.AcceptBurst = out.Limits.AcceptRate
 	}
 	if list := member(p.node, "listen"); list != nil && len(list.Content) == 0 && list.Kind == yaml.SequenceNode {
 		c.errorf(p.place, "write `listen: 127.0.0.1:8080`", "port %q has no address to listen on", name)
