@@ -48,6 +48,7 @@ type Port struct {
 	TrustedProxies []netip.Prefix
 	ProxyProtocol  ProxyProtocol
 	Limits         PortLimits
+	Health, Ready  string // paths of the gateway's own answers; empty: none
 	Websockets     []*Websocket
 	At             Position
 }

@@ -49,6 +49,10 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 		writeAnswer(ctx, *refused)
 		return
 	}
+	if a, ok := l.g.probe(u.port, q); ok {
+		writeAnswer(ctx, a)
+		return
+	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
 	if u.run(q); u.connected() {
 		taken = true

@@ -24,6 +24,10 @@ type Port struct {
 	Backlog int `yaml:"backlog" min:"0" max:"65535"`
 	// IdleTimeout ends sessions that carry no data message for so long, unless the websocket says otherwise.
 	IdleTimeout time.Duration `yaml:"idleTimeout" default:"5m" min:"0s"`
+	// Health is a path on which the port itself answers GET with 200 as long as the process serves, for whoever watches over it. Without it there is none; the console has /health.
+	Health string `yaml:"health"`
+	// Ready is a path on which the port itself answers GET with 200 while new sessions are welcome, and with 503 during a shutdown. Without it there is none; the console has /ready.
+	Ready string `yaml:"ready"`
 	// Limits bounds what the port accepts.
 	Limits PortLimits `yaml:"limits"`
 	// Websockets are the paths on which clients may open WebSockets.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -16,8 +17,8 @@ import (
 func (c *compiler) port(name string, p *Port) *engine.Port {
 	out := &engine.Port{
 		Name: name, Listen: p.Listen, Disabled: !p.Enabled, At: p.place.position(),
-		Access:         engine.Access{DenyByDefault: p.Access.Default == "deny", Allow: prefixes(p.Access.Allow), Deny: prefixes(p.Access.Deny)},
-		Backlog:        p.Backlog,
+		Access:  engine.Access{DenyByDefault: p.Access.Default == "deny", Allow: prefixes(p.Access.Allow), Deny: prefixes(p.Access.Deny)},
+		Backlog: p.Backlog, Health: p.Health, Ready: p.Ready,
 		TrustedProxies: prefixes(p.TrustedProxies),
 		ProxyProtocol:  map[string]engine.ProxyProtocol{"accept": engine.ProxyAccept, "require": engine.ProxyRequire}[p.ProxyProtocol],
 		Limits: engine.PortLimits{
@@ -43,6 +44,7 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 		out.TLS = c.portTLS(name, p)
 	}
 	c.checkProxies(name, p)
+	c.checkProbes(name, p)
 	seen := make(map[string]*Websocket)
 	for _, w := range p.Websockets {
 		if w == nil {
@@ -57,6 +59,27 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 		out.Websockets = append(out.Websockets, c.websocket(name, p, w))
 	}
 	return out
+}
+
+// checkProbes finds paths of the port's own answers that no request has, or that
+// hide a websocket.
+func (c *compiler) checkProbes(name string, p *Port) {
+	for field, path := range map[string]string{"health": p.Health, "ready": p.Ready} {
+		switch {
+		case path == "":
+			continue
+		case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#*{} "):
+			c.errorf(p.at(field), "write a plain path such as /"+field, "port %q: %q is no path", name, path)
+		}
+		for _, w := range p.Websockets {
+			if w != nil && w.Path == path {
+				c.errorf(p.at(field), "give one of them another path", "port %q: %s hides the websocket at %s", name, path, w.place.position())
+			}
+		}
+	}
+	if p.Health != "" && p.Health == p.Ready {
+		c.errorf(p.at("ready"), "write `ready: /ready`", "port %q has the same path for health and ready", name)
+	}
 }
 
 // checkProxies finds trust that is given to nobody, or to everybody.

@@ -21,17 +21,6 @@ type Gateway struct {
 	Problems []Problem `json:"problems"` // of the last load, warnings included
 }
 
-// Port is a port as it is configured, and where it listens by now.
-type Port struct {
-	Name        string   `json:"name"`
-	Addresses   []string `json:"addresses"`
-	TLS         []string `json:"tls,omitempty"` // those of the addresses that speak TLS
-	Disabled    bool     `json:"disabled,omitempty"`
-	Switched    bool     `json:"switched,omitempty"` // enabled or disabled by hand, against the configuration
-	Connections int      `json:"connections"`        // open now, sessions among them
-	Websockets  []string `json:"websockets"`         // their paths
-}
-
 // Problem is something wrong with the configuration.
 type Problem struct {
 	File    string `json:"file,omitempty"`
@@ -65,27 +54,6 @@ func (c *Console) getGateway(ctx *fasthttp.RequestCtx, _ string) error {
 		g.Ports = portsOf(snapshot, c.gateway.Ports())
 	}
 	return answer(ctx, fasthttp.StatusOK, g)
-}
-
-// portsOf is how REST shows the ports.
-func portsOf(snapshot *engine.Snapshot, infos []engine.PortInfo) []Port {
-	ports := make([]Port, 0, len(infos))
-	for _, info := range infos {
-		port := Port{Name: info.Name, Addresses: []string{}, Disabled: !info.Enabled, Switched: info.Switched, Connections: info.Connections, Websockets: []string{}}
-		for _, a := range info.Addresses {
-			port.Addresses = append(port.Addresses, a.Address)
-			if a.TLS {
-				port.TLS = append(port.TLS, a.Address)
-			}
-		}
-		if p := snapshot.Ports[info.Name]; p != nil {
-			for _, w := range p.Websockets {
-				port.Websockets = append(port.Websockets, w.Path)
-			}
-		}
-		ports = append(ports, port)
-	}
-	return ports
 }
 
 // Reloaded is the answer to POST /api/v1/reload. With an Error, the
