@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"net/netip"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -63,41 +61,6 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	u.record(q)
 	writeAnswer(ctx, u.answer)
 }
-
-// request reads the HTTP request into our own form, or says why it is none.
-func (l *listener) request(ctx *fasthttp.RequestCtx) (*Request, *portConn, *Answer) {
-	_, conn := unwrap(connOf(ctx))
-	headers, err := wire.ParseHeaders(ctx.Request.Header.RawHeaders())
-	if err != nil {
-		a := refusal(400, err.Error(), "", "")
-		return nil, nil, &a
-	}
-	client, forwarded := l.port.Load().client(headers, conn.http.peer)
-	if refused := l.identify(conn, client); refused != nil {
-		return nil, nil, refused
-	}
-	q := &Request{
-		Method: string(ctx.Method()), Headers: headers, Client: client, Forwarded: forwarded, At: l.g.now(), TLS: ctx.TLSConnectionState(),
-		Proto: string(ctx.Request.Header.Protocol()),
-	}
-	if err := q.setTarget(string(ctx.Request.Header.RequestURI())); err != nil {
-		a := refusal(400, err.Error(), "", "")
-		return nil, nil, &a
-	}
-	if limit := l.port.Load().Limits.URI; len(q.URI) > limit {
-		a := refusal(414, tooLongTarget, "", "")
-		return nil, nil, &a
-	}
-	if limit := l.port.Load().Limits.Header; limit > 0 && len(ctx.Request.Header.RawHeaders()) > limit {
-		a := refusal(431, tooMuchHeader, "", "")
-		return nil, nil, &a
-	}
-	conn.http.line = false // for the next request
-	return q, conn, nil
-}
-
-// connOf returns the connection under a request.
-func connOf(ctx *fasthttp.RequestCtx) net.Conn { return ctx.Conn() }
 
 // run takes the request through all checks and the upgrade policy.
 func (u *upgrading) run(q *Request) {
@@ -296,8 +259,3 @@ func NewMessage(hook Hook, q *Request, op wire.Op, body []byte) *Message {
 }
 
 var errTarget = errors.New("the request target is not a plain path")
-
-// remoteAddr is the client's address, an IPv4 one in its plain form.
-func remoteAddr(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}
