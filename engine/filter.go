@@ -12,8 +12,8 @@ type Filter interface {
 	Run(m *Message) (pass bool, err error)
 }
 
-// Starter is a filter with something to start once its snapshot is going to be
-// served: a goroutine, a connection. Start is not called by check.
+// Starter is a filter, or something else of a snapshot, with something to start
+// once the snapshot is going to be served: a goroutine, a connection. Start is not called by check.
 type Starter interface{ Start() error }
 
 // Closer is a filter that holds something until its snapshot's last session

@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"framegate/engine/wire"
@@ -14,7 +15,8 @@ import (
 // pump of the other direction writes it, with whoever injects messages.
 type leg struct {
 	conn net.Conn
-	side Side // who is at the other end
+	raw  syscall.RawConn // of a TCP connection; else nil
+	side Side            // who is at the other end
 
 	mu      sync.Mutex // held while writing
 	keys    wire.Keys  // masks of what we ourselves send to a host
@@ -64,7 +66,7 @@ func (l *leg) write(p []byte, midway, inFrame bool) error {
 // would be completed by it. mu is held.
 func (l *leg) put(p []byte) error {
 	if l.failed == nil && len(p) > 0 {
-		_, l.failed = l.conn.Write(p)
+		l.failed = l.send(p)
 	}
 	if l.failed != nil {
 		return &writeError{l.failed}

@@ -27,7 +27,7 @@ type listener struct {
 
 // open listens on the addresses of a snapshot that are not listened on yet. On
 // an error it closes what it opened: nothing has changed.
-func (g *Gateway) open(next *Snapshot) ([]*listener, error) {
+func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 	var opened []*listener
 	for _, p := range next.Ports {
 		if !g.serves(p) {
@@ -43,7 +43,10 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, error) {
 				for _, l := range opened {
 					l.ln.Close()
 				}
-				return nil, fmt.Errorf("port %s: listen on %s: %w", p.Name, address, err)
+				return nil, &Problem{
+					Position: p.At, What: fmt.Sprintf("port %q: cannot listen on %s: %v", p.Name, address, err),
+					Hint: "stop what listens there, or write another address for `listen:`",
+				}
 			}
 			opened = append(opened, &listener{g: g, key: key, address: address, ln: ln, quit: make(chan struct{}), done: make(chan struct{})})
 		}

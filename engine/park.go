@@ -24,7 +24,7 @@ type parking struct {
 // launch starts a pump: parked, or with a goroutine if it has something to do or
 // cannot be parked.
 func (p *pump) launch() {
-	if l := p.s.gateway.lot; l != nil && p.raw != nil {
+	if l := p.s.gateway.lot; l != nil && p.src.raw != nil {
 		p.slot, p.has = l.enter(p), true
 		if len(p.begun) == 0 && p.park() {
 			return
@@ -78,7 +78,7 @@ func (p *pump) wait() error {
 
 // rawRead runs the pump inside the connection's poller.
 func (p *pump) rawRead() error {
-	if err := p.raw.Read(p.ready); err != nil {
+	if err := p.src.raw.Read(p.ready); err != nil {
 		return err
 	}
 	return p.err

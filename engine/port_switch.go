@@ -114,13 +114,13 @@ func (g *Gateway) changeSwitch(name string, drain bool, change func(*Port)) erro
 	p := snapshot.Ports[name]
 	before, had := g.switches[name]
 	change(p)
-	opened, err := g.open(snapshot)
-	if err != nil {
+	opened, refused := g.open(snapshot)
+	if refused != nil {
 		delete(g.switches, name)
 		if had {
 			g.switches[name] = before
 		}
-		return err
+		return errors.New(refused.What)
 	}
 	g.attach(snapshot, opened)
 	enabled := g.serves(p)

@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"sync/atomic"
-	"syscall"
 
 	"framegate/engine/wire"
 )
@@ -21,8 +20,7 @@ type pump struct {
 	runsBy atomic.Pointer[Websocket] // rules, for the sweep
 	begun  []byte                    // what came together with the handshake
 	policy *Policy                   // of this direction; nil: relay untouched
-	raw    syscall.RawConn
-	recv   receiver // of the platform
+	recv   receiver                  // of the platform
 	ready  func(fd uintptr) bool
 	err    error
 
@@ -82,7 +80,7 @@ func (p *pump) early() error {
 
 // carry moves bytes until the direction ends, and returns why.
 func (p *pump) carry() error {
-	if p.raw != nil {
+	if p.src.raw != nil {
 		return p.wait()
 	}
 	b := takeBuffer(false)

@@ -52,7 +52,7 @@ func (p *pump) attach() {
 	raw.Control(func(fd uintptr) {
 		p.recv.inq = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1) == nil
 	})
-	p.raw, p.ready = raw, p.readable
+	p.src.raw, p.ready = raw, p.readable
 }
 
 // readable reads and consumes until nothing is left. It returns true to end.

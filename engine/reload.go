@@ -25,10 +25,10 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
-	opened, err := g.bring(next)
-	if err != nil {
+	opened, refused := g.bring(next)
+	if refused != nil {
 		next.close()
-		problems = append(problems, Problem{What: err.Error()})
+		problems = append(problems, *refused)
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
@@ -47,25 +47,33 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	return problems, nil
 }
 
-// bring opens the ports and starts the filters of a snapshot. On an error
+// bring opens the ports and starts the filters of a snapshot. With a problem
 // nothing has changed.
-func (g *Gateway) bring(next *Snapshot) (opened []*listener, err error) {
+func (g *Gateway) bring(next *Snapshot) ([]*listener, *Problem) {
 	before := g.switches
 	g.switches = switchesFor(before, next)
-	if opened, err = g.open(next); err == nil {
-		if err = next.start(); err == nil {
+	opened, refused := g.open(next)
+	if refused == nil {
+		err := next.start()
+		if err == nil {
 			return opened, nil
 		}
+		refused = &Problem{What: err.Error()}
 	}
 	g.switches = before
 	for _, l := range opened {
 		l.ln.Close()
 	}
-	return nil, err
+	return nil, refused
 }
 
-// start starts the filters that have something to start.
+// start starts what has something to start.
 func (s *Snapshot) start() error {
+	for _, starter := range s.Starters {
+		if err := starter.Start(); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
 	for _, p := range s.Policies {
 		for i := range p.Nodes {
 			starter, ok := p.Nodes[i].Filter.(Starter)

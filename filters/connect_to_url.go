@@ -24,8 +24,10 @@ func init() {
 // X-Forwarded-For, -Proto and -Host and traceparent with them. As Axway's Connect
 // to URL.
 //
-// It fails when the host cannot be reached or answers wrongly (502), has no
-// connection to spare (503) or takes too long (504); and when the host answers
+// Which of the host's addresses is dialled is the remote host's balancing; when
+// one fails, the next is tried, and the trail has a line for each. It fails when
+// none can be reached or answers rightly (502), when there is no connection to
+// spare or the circuit breaker is open (503), or when they take too long (504); and when the host answers
 // the upgrade with anything but 101: then the client gets that answer, whole. A
 // failure arrow may lead to another connect-to-url, to a second host.
 //
@@ -129,7 +131,10 @@ func (f *connectToURL) Run(m *engine.Message) (bool, error) {
 	}
 	call := &remotehosts.Call{
 		Request: m.Request, TLS: f.secure, Target: tidy(string(target)), Offer: m.Offer,
-		ConnectTimeout: f.ConnectTimeout, ActiveTimeout: f.ActiveTimeout,
+		ConnectTimeout: f.ConnectTimeout, ActiveTimeout: f.ActiveTimeout, Correlation: m.Session.ID, Logf: m.Logf,
+	}
+	if call.StickyKey, err = host.StickyKey(m); err != nil {
+		return false, err
 	}
 	if _, literal := f.target.Literal(); !literal && isAmbiguous(call.Target) {
 		m.Fail(400, "path %q of the URL can be read in two ways", call.Target)

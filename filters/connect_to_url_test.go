@@ -180,6 +180,56 @@ func TestConnectToURLTarget(t *testing.T) {
 	}
 }
 
+// With balancing: sticky the message's key decides the address, and a message
+// without it aborts.
+func TestConnectToURLSticksToAnAddress(t *testing.T) {
+	def := definitionOf("chat", "192.0.2.1:9001")
+	def.Addresses = []remotehosts.Addresses{{Priority: 1, Weight: 1}}
+	def.Balancing = "sticky"
+	if err := def.StickyKey.UnmarshalText([]byte("${http.header.X-Room}")); err != nil {
+		t.Fatal(err)
+	}
+	var hosts []*wsHost
+	for range 3 {
+		h := newWSHost(t, "")
+		hosts, def.Addresses[0].List = append(hosts, h), append(def.Addresses[0].List, h.address)
+	}
+	f, err := newConnect(t, "ws://chat/", def)
+	if err != nil {
+		t.Fatal(err)
+	}
+	homes := make(map[string]*wsHost)
+	for i := range 40 {
+		room := fmt.Sprint("room", i%10)
+		m := upgradeMessage(t, "/", "X-Room: "+room+"\r\n")
+		if pass, err := f.Run(m); !pass || err != nil {
+			t.Fatal(pass, err)
+		}
+		m.Connect(nil)
+		for _, h := range hosts {
+			if len(h.heads) == 0 {
+				continue
+			}
+			<-h.heads
+			if homes[room] != nil && homes[room] != h {
+				t.Errorf("%s went to %s and to %s", room, homes[room].address, h.address)
+			}
+			homes[room] = h
+		}
+	}
+	used := make(map[*wsHost]bool)
+	for _, h := range homes {
+		used[h] = true
+	}
+	if len(homes) != 10 || len(used) < 2 {
+		t.Errorf("%d rooms use %d addresses", len(homes), len(used))
+	}
+	var missing *engine.MissingAttribute
+	if pass, err := f.Run(upgradeMessage(t, "/", "")); pass || !errors.As(err, &missing) {
+		t.Errorf("without the header it passes %t, %v", pass, err)
+	}
+}
+
 // In place of the host a selector can only yield the name of a remote host.
 func TestConnectToURLHostFromSelector(t *testing.T) {
 	other := newWSHost(t, "")
@@ -348,6 +398,9 @@ func TestConnectToURLThroughAGateway(t *testing.T) {
 		}
 		var lines []string
 		for line := range strings.SplitSeq(<-host.heads, "\r\n") {
+			if id, ok := strings.CutPrefix(line, "X-CorrelationID: "); ok && len(id) == 26 {
+				line = "X-CorrelationID: the session's"
+			}
 			if !strings.HasPrefix(line, "traceparent: ") && !strings.HasPrefix(line, "Sec-WebSocket-Key: ") {
 				lines = append(lines, line)
 			}
@@ -363,6 +416,7 @@ X-User: alice
 X-Forwarded-For: 127.0.0.1
 X-Forwarded-Proto: http
 X-Forwarded-Host: gate.test
+X-CorrelationID: the session's
 Connection: Upgrade
 Upgrade: websocket
 Sec-WebSocket-Version: 13

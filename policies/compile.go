@@ -75,7 +75,8 @@ func (c *compiler) snapshot() *engine.Snapshot {
 	c.check()
 	c.hashAll(out)
 	out.Revision = c.reader.files.hash()
-	out.Closers = c.closers
+	out.Starters, out.RemoteHosts = []engine.Starter{c.hosts}, c.hosts.State
+	out.Closers = append(c.closers, c.hosts)
 	out.Origin = &origin{c.config, c.hosts, c.settings}
 	return out
 }

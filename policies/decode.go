@@ -57,16 +57,22 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, what string) {
 	}
 }
 
+// shortForm is a struct that one scalar may stand for: it is the field of that name.
+type shortForm interface{ ShortForm() string }
+
 // isNull tells whether a key has nothing after its colon.
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 // structure fills a struct from a map.
 func (d *decoder) structure(n *yaml.Node, v reflect.Value, what string) {
 	fields := filters.Fields(v.Type())
-	if isNull(n) {
+	short, hasShort := v.Addr().Interface().(shortForm)
+	switch {
+	case isNull(n):
 		n = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
-	}
-	if n.Kind != yaml.MappingNode {
+	case n.Kind == yaml.ScalarNode && hasShort:
+		n = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: short.ShortForm()}, n}}
+	case n.Kind != yaml.MappingNode:
 		d.errorf(d.source.at(n), "write its keys below it, indented: "+strings.Join(fieldNames(fields), ", "), "%s must be a map, not %s", what, d.show(n))
 		return
 	}

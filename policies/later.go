@@ -13,12 +13,6 @@ var laterKeys = map[string]map[string]string{
 	"port": {
 		"routes": "plain HTTP routes come with a later version",
 	},
-	"remote host": {
-		"addresses": "several addresses come with a later version; name one with host and port",
-		"balancing": "load balancing comes with a later version", "loadBalancing": "load balancing comes with a later version",
-		"watchdog": "watchdogs come with a later version", "proxy": "HTTP proxies come with a later version",
-		"breaker": "circuit breakers come with a later version", "retry": "retries come with a later version",
-	},
 	"websocket": {
 		"compression": "compression ends at the gateway with a later version; raw relaying leaves it to the peers",
 		"endpoint":    "endpoints come with a later version",
@@ -55,11 +49,13 @@ var otherWords = map[string]map[string]string{
 		"faultHandler": "write `fault:` with the name of a filter of this policy",
 	},
 	"remote host": {
+		"loadBalancing": "write `balancing:`", "loadBalancer": "write `balancing:`", "retry": "write `retries:`", "circuitBreaker": "write `breaker:`",
+		"healthCheck": "write `watchdog:`", "outlierDetection": "write `ejection:`",
 		"url": "write `host:` and `port:`", "address": "write `host:` and `port:`", "alias": "the key above is the name",
 		"name": "the key above is the name", "timeout": "write `connectTimeout:` or `activeTimeout:`",
 	},
 	"tls": {
-		"verify": "certificates are always checked; `trustAll: true` switches that off, for tests only", "sni": "write `serverName:`",
+		"verify": "certificates are always checked; `trustAll: true` switches that off, for tests only", "verifyHostname": "write `verifyHost:`",
 		"insecure": "write `trustAll: true`, for tests only", "certificate": "write `cert:`", "privateKey": "write `key:`",
 	},
 	"store": {"path": "write `file:`", "key": "the key of a record is the key of the map"},

@@ -129,6 +129,9 @@ func (s *schema) value(t reflect.Type, comments filters.Comments) object {
 	}
 	switch t.Kind() {
 	case reflect.Struct:
+		if _, short := reflect.New(t).Interface().(shortForm); short {
+			return object{"anyOf": []object{{"type": "string"}, s.structure(t, comments)}}
+		}
 		return s.structure(t, comments)
 	case reflect.Map:
 		return object{"type": []string{"object", "null"}, "additionalProperties": s.value(t.Elem(), comments)}

@@ -107,6 +107,19 @@ ports:
       - {path: /a, onUpgrade: admit, expire: 0, idleTimeout: 1d12h, onFrameFault: {fail: close 1008}, limits: {message: 1048576}}
 remoteHosts:
   chat: {host: chat.internal, port: '{{port}}', tls: {serverName: chat.example.test}}
+  many:
+    host: many.internal
+    addresses: ['10.0.0.1:9001', {priority: low, weight: 2, list: ['10.0.0.2:9001']}, {priority: 9, list: [10.0.0.3]}]
+    balancing: sticky
+    stickyKey: '${http.header.X-Room ?: ""}'
+    retries: 2
+    ejection: {first: 1s, most: 1m}
+    breaker: {failures: 0}
+    watchdog: {method: HEAD, uri: /health, ok: [200-299, 401], every: 30s, pollIfUp: true}
+    proxy: {url: 'http://proxy.internal:3128', username: bob, password: '{{env "PASSWORD"}}', bypass: [.internal, 10.0.0.0/8]}
+    tls: {sni: false, verifyHost: false, cert: a.pem, key: b.pem}
+    addressCacheTime: 1m
+    correlationHeader: ''
 stores:
   users: {records: {bob: {anything: [1, two]}}}
 `

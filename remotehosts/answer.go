@@ -25,11 +25,12 @@ const (
 // readers are the buffers that answers are read with; nothing of one is kept.
 var readers = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
 
-// run sends the request and reads the answer: a socket, or [*Refused]. The
-// deadlines are the connection's.
-func (s *handshake) run(conn net.Conn) (*engine.Socket, error) {
-	if _, err := conn.Write(s.head); err != nil {
-		return nil, err
+// converse sends a request and takes the final answer's head, with the reader
+// at what follows it; nothing of the reader may be kept. The deadlines are the
+// connection's.
+func converse(conn net.Conn, head []byte, take func(*answer, *bufio.Reader) error) error {
+	if _, err := conn.Write(head); err != nil {
+		return err
 	}
 	r := readers.Get().(*bufio.Reader)
 	r.Reset(conn)
@@ -39,8 +40,26 @@ func (s *handshake) run(conn net.Conn) (*engine.Socket, error) {
 	}()
 	a, err := readFinal(r)
 	if err != nil {
+		return err
+	}
+	return take(a, r)
+}
+
+// run sends the request and reads the answer: a socket, or [*Refused].
+func (s *handshake) run(conn net.Conn) (socket *engine.Socket, err error) {
+	err = converse(conn, s.head, func(a *answer, r *bufio.Reader) error {
+		socket, err = s.take(a, r)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
+	socket.Conn = conn
+	return socket, nil
+}
+
+// take makes a socket of an answer that accepts the upgrade.
+func (s *handshake) take(a *answer, r *bufio.Reader) (*engine.Socket, error) {
 	if a.status != 101 {
 		return nil, a.refusal(r)
 	}
@@ -48,11 +67,10 @@ func (s *handshake) run(conn net.Conn) (*engine.Socket, error) {
 		return nil, errHTTP10
 	}
 	if err := wire.CheckAnswer(a.status, a.headers, s.key, s.subprotocols, s.extensions); err != nil {
-		return nil, err
+		return nil, &misfit{err}
 	}
 	early, _ := r.Peek(r.Buffered())
 	return &engine.Socket{
-		Conn:        conn,
 		Early:       bytes.Clone(early),
 		Subprotocol: a.headers.Get("Sec-WebSocket-Protocol"),
 		Extensions:  strings.Join(slicesOf(a.headers, "Sec-WebSocket-Extensions"), ", "),

@@ -3,7 +3,7 @@ package remotehosts
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
+	"errors"
 	"net"
 	"time"
 )
@@ -18,52 +18,64 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interv
 // RFC 5482; Linux only).
 const userTimeout = 60 * time.Second
 
-// sessionsCached is how many TLS sessions are kept for quicker handshakes, as
-// Axway's sessionCacheSize.
-const sessionsCached = 32
-
-// newTLS makes the client side's TLS settings; roots may be nil for the
-// machine's own authorities.
-func newTLS(def *Definition, roots *x509.CertPool) *tls.Config {
-	name := def.TLS.ServerName
-	if name == "" {
-		name = def.Host
-	}
-	return &tls.Config{
-		ServerName:         name,
-		RootCAs:            roots,
-		InsecureSkipVerify: def.TLS.TrustAll,
-		NextProtos:         []string{"http/1.1"},
-		MinVersion:         tls.VersionTLS12,
-		ClientSessionCache: tls.NewLRUClientSessionCache(sessionsCached),
-	}
+// stepError says during which step of connecting an error came.
+type stepError struct {
+	step  string
+	proxy bool // it is the proxy's
+	error
 }
 
-// dial connects to the host, with TLS if the call wants it, within the connect timeout.
-func (h *Host) dial(ctx context.Context, c *Call) (net.Conn, error) {
+func (e *stepError) Unwrap() error { return e.error }
+
+// dial connects to an address, through the proxy and with TLS if there are to
+// be, within the connect timeout.
+func (h *Host) dial(ctx context.Context, c *Call, address string) (net.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
+	return h.reach(limited, address, c.TLS)
+}
+
+// reach connects to an address until ctx ends.
+func (h *Host) reach(ctx context.Context, address string, secure bool) (net.Conn, error) {
 	dialer := net.Dialer{KeepAliveConfig: keepAlive, Control: setUserTimeout}
-	conn, err := dialer.DialContext(limited, "tcp", h.address(c.TLS))
-	if err != nil {
-		return nil, h.dialError(ctx, c, "connecting", err)
+	next := address
+	host, _, _ := net.SplitHostPort(address)
+	proxied := h.def.StandIn == "" && h.def.Proxy.covers(host)
+	if proxied {
+		next = h.def.Proxy.address()
 	}
-	if !c.TLS || h.def.StandIn != "" {
+	conn, err := dialer.DialContext(ctx, "tcp", next)
+	if err != nil {
+		return nil, &stepError{"connecting", proxied, err}
+	}
+	if proxied {
+		if err := h.def.Proxy.tunnel(ctx, conn, address); err != nil {
+			conn.Close()
+			return nil, &stepError{"connecting", true, err}
+		}
+	}
+	if !secure || h.def.StandIn != "" {
 		return conn, nil
 	}
 	secured := tls.Client(conn, h.tls)
-	if err := secured.HandshakeContext(limited); err != nil {
+	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, h.dialError(ctx, c, "the TLS handshake", err)
+		return nil, &stepError{"the TLS handshake", false, err}
 	}
 	return secured, nil
 }
 
 // dialError tells the end of the caller's ctx from what went wrong with the host.
-func (h *Host) dialError(ctx context.Context, c *Call, step string, err error) error {
+func (h *Host) dialError(ctx context.Context, c *Call, err error) error {
+	step, whose := "connecting", ""
+	if at, ok := errors.AsType[*stepError](err); ok {
+		if step = at.step; at.proxy {
+			whose = "proxy: "
+		}
+	}
 	if ctx.Err() != nil {
 		return h.ended(ctx, c, step)
 	}
 	status, what := plain(step, c.ConnectTimeout, err)
-	return h.fail(c, status, what, err)
+	return h.fail(c, status, whose+what, err)
 }

@@ -34,8 +34,8 @@ func TestConnectionRefused(t *testing.T) {
 }
 
 // nameServer makes a name service on loopback the process's own while the test
-// runs: it knows no name, or never answers.
-func nameServer(t *testing.T, answers bool) {
+// runs. Without an answer to a query it is silent.
+func nameServer(t *testing.T, answer func(query []byte) []byte) {
 	t.Helper()
 	service, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -50,9 +50,11 @@ func nameServer(t *testing.T, answers bool) {
 			if err != nil {
 				return
 			}
-			if answers && n >= 12 {
-				query[2], query[3] = 0x81, 0x83 // RFC 1035 §4.1.1: an answer, NXDOMAIN
-				service.WriteTo(query[:n], from)
+			if n < 12 {
+				continue
+			}
+			if reply := answer(query[:n]); reply != nil {
+				service.WriteTo(reply, from)
 			}
 		}
 	}()
@@ -85,19 +87,27 @@ func nameServer(t *testing.T, answers bool) {
 	})
 }
 
+// unknown says that there is no such name: NXDOMAIN (RFC 1035 §4.1.1).
+func unknown(query []byte) []byte {
+	query[2], query[3] = 0x81, 0x83
+	return query
+}
+
+func silent([]byte) []byte { return nil }
+
 func TestNameThatCannotBeLookedUp(t *testing.T) {
 	named := func(d *remotehosts.Definition) {
 		d.Host, d.ConnectTimeout = "chat.framegate.invalid", 100*time.Millisecond
 	}
 	t.Run("unknown", func(t *testing.T) {
-		nameServer(t, true)
+		nameServer(t, unknown)
 		expectError(t, declare(t, "127.0.0.1:1", func(d *remotehosts.Definition) {
 			named(d)
 			d.ConnectTimeout = patience
 		}), call(), 502, "host name chat.framegate.invalid is not known")
 	})
 	t.Run("no answer in time", func(t *testing.T) {
-		nameServer(t, false)
+		nameServer(t, silent)
 		expectError(t, declare(t, "127.0.0.1:1", named), call(), 504, "connecting took longer than 100ms")
 	})
 }

@@ -70,6 +70,24 @@ var (
 	errBodyTooLong = errors.New("answered with a body of more than 10 MiB")
 )
 
+// misfit is the error of a 101 that does not fit the request. A host that
+// answers is there, and what it answers may be the request's fault: a client
+// that offers no subprotocol to a host that always names one.
+type misfit struct{ error }
+
+func (m *misfit) Unwrap() error { return m.error }
+
+// answersAnyway tells whether the error is about an answer that came, and could
+// not be used.
+func answersAnyway(err error) bool {
+	for _, kind := range []error{errHTTP10, errLength, errEncoding, errBodyTooLong} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return errors.As(err, new(*misfit))
+}
+
 // plain puts what broke during a step into words, and names the status that
 // goes with it; limit is the time that the step had.
 func plain(step string, limit time.Duration, err error) (status int, what string) {

@@ -42,7 +42,12 @@ type backend struct {
 // serve starts a backend. Connections are closed when answer returns.
 func serve(t *testing.T, config *tls.Config, answer func(c net.Conn, head string)) *backend {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveAt(t, "127.0.0.1:0", config, answer)
+}
+
+func serveAt(t *testing.T, address string, config *tls.Config, answer func(c net.Conn, head string)) *backend {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (h *Host) newHandshake(c *Call) (*handshake, error) {
 		return nil, err
 	}
 	shake := &handshake{key: wire.NewKey(), subprotocols: c.Offer.Subprotocols}
-	headers, err := forwarded(c.Request)
+	headers, err := h.forwarded(c)
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +57,18 @@ func (h *Host) newHandshake(c *Call) (*handshake, error) {
 // forwarded is the client's headers as the host gets them: in their order and
 // case, without what is for the next hop only, and with what says where they
 // come from.
-func forwarded(q *engine.Request) (*wire.Headers, error) {
+func (h *Host) forwarded(c *Call) (*wire.Headers, error) {
+	q, correlation := c.Request, ""
+	if h.def.CorrelationHeader != "" {
+		correlation = c.Correlation
+	}
 	clean := q.Headers.Clone()
 	clean.DelHopByHop()
 	trace, continued := traceparent(clean)
 	headers := &wire.Headers{}
 	for name, value := range clean.All() {
-		key := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-		if ours[key] || key == "tracestate" && !continued {
+		key := headerKey(name)
+		if ours[key] || key == "tracestate" && !continued || correlation != "" && key == headerKey(h.def.CorrelationHeader) {
 			continue
 		}
 		if err := headers.Add(name, value); err != nil {
@@ -80,6 +84,7 @@ func forwarded(q *engine.Request) (*wire.Headers, error) {
 		"X-Forwarded-Proto", proto,
 		"X-Forwarded-Host", forwardedHost(q),
 		"traceparent", trace,
+		h.def.CorrelationHeader, correlation,
 	})
 }
 
@@ -103,6 +108,9 @@ func forwardedHost(q *engine.Request) string {
 	}
 	return q.Host
 }
+
+// headerKey is a header's name as servers compare them that take _ for -.
+func headerKey(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "-")) }
 
 // addAll adds names and values in turn; empty values add nothing.
 func addAll(h *wire.Headers, fields []string) error {

@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // maxUndeclared is how many connections may be open to all hosts together that
@@ -17,32 +19,40 @@ import (
 const maxUndeclared = 128
 
 // Set is the remote hosts of one state of the configuration. It does not change
-// once made.
+// once made. Between Start and Close, watchdogs run.
 type Set struct {
 	hosts      map[string]*Host
 	names      []string // sorted
 	undeclared *slots   // of all hosts that are dialled as they stand
+	clock      clock
+	using      sync.Mutex
+	started    bool
 }
 
 // NewSet makes the set of the definitions, and lists all that is wrong with
 // them; with problems the set can be asked, but not used to connect. Files is the
-// gateway's directory, where CA files are read. A remote host that is the same
-// in old, which may be nil, stays the same object and keeps its connections'
-// count; the CA's text counts as part of the definition.
+// gateway's directory, where certificates and keys are read. A remote host that
+// is the same in old, which may be nil, stays the same object and keeps its
+// connections' count, what is known of its addresses, and its watchdog; the texts
+// of certificates and keys count as part of the definition.
 func NewSet(defs []Definition, files fs.FS, old *Set) (*Set, []*DefinitionError) {
-	s := &Set{hosts: make(map[string]*Host, len(defs)), undeclared: newSlots(maxUndeclared)}
+	return newSet(defs, files, old, systemClock)
+}
+
+func newSet(defs []Definition, files fs.FS, old *Set, c clock) (*Set, []*DefinitionError) {
+	s := &Set{hosts: make(map[string]*Host, len(defs)), undeclared: newSlots(maxUndeclared), clock: c}
 	if old != nil {
 		s.undeclared = old.undeclared
 	}
 	var problems []*DefinitionError
 	for _, def := range defs {
 		problems = append(problems, def.check()...)
-		h, err := newHost(def, files)
+		h, err := newHost(def, files, c)
 		if err != nil {
 			problems = append(problems, err)
 		}
 		if old != nil && err == nil {
-			if same := old.hosts[def.Name]; same != nil && same.def == h.def && same.ca == h.ca {
+			if same := old.hosts[def.Name]; same != nil && same.pems == h.pems && reflect.DeepEqual(same.def, h.def) {
 				h = same
 			}
 		}
@@ -99,7 +109,9 @@ func (s *Set) Find(rawURL string) (*Host, error) {
 	}
 	def := defaultDefinition()
 	def.Name, def.Host, def.Port = net.JoinHostPort(name, strconv.Itoa(port)), name, port
-	return &Host{def: def, tls: newTLS(&def, nil), slots: s.undeclared}, nil
+	h := &Host{def: def, tls: newTLS(&def, &identity{}), slots: s.undeclared, clock: s.clock}
+	h.pool = newPool(&h.def, s.clock.now)
+	return h, nil
 }
 
 // at finds the declared remote host with an address; a definition without a

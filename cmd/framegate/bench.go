@@ -15,6 +15,7 @@ type benchCommand struct {
 	URL         target        `arg:"" help:"The WebSocket to measure; it must answer each message with one message."`
 	Connections int           `default:"64" help:"Connections (${default})."`
 	Window      int           `default:"1" help:"Messages in flight per connection (${default})."`
+	Apart       bool          `help:"Write each message on its own, as most applications do, not all that are due in one piece."`
 	Size        int           `default:"128" placeholder:"BYTES" help:"Payload of the text message that is sent (${default})."`
 	Text        string        `xor:"message" placeholder:"TEXT" help:"Send this text instead."`
 	File        string        `xor:"message" type:"existingfile" placeholder:"PATH" help:"Send the content of this file instead: text if it is UTF-8, else binary."`
@@ -133,7 +134,7 @@ func (c *benchCommand) load() (*load, error) {
 		return nil, usagef("--window times the size of the file is more than %d MiB", maxInFlight>>20)
 	}
 	l := newLoad(op, message, c.Connections, c.Window)
-	l.warmup, l.duration = c.Warmup, c.Duration
+	l.warmup, l.duration, l.apart = c.Warmup, c.Duration, c.Apart
 	l.headers, l.subprotocols, l.insecure = c.Header, c.Subprotocol, c.Insecure
 	return l, nil
 }

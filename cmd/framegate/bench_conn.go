@@ -153,8 +153,21 @@ func (c *benchConn) send(n int) error {
 		c.refill <- n
 		return nil
 	}
-	_, err := c.conn.Write(c.load.burst[:n*c.frame])
-	return err
+	return c.write(n)
+}
+
+// write writes n messages: in one piece, or each on its own as an application sends them that does not gather.
+func (c *benchConn) write(n int) error {
+	if !c.load.apart {
+		_, err := c.conn.Write(c.load.burst[:n*c.frame])
+		return err
+	}
+	for i := range n {
+		if _, err := c.conn.Write(c.load.burst[i*c.frame : (i+1)*c.frame]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeRefills writes what send asks for. A failed write ends the reading too.
@@ -163,7 +176,7 @@ func (c *benchConn) writeRefills() (err error) {
 		if err != nil {
 			continue
 		}
-		if _, err = c.conn.Write(c.load.burst[:n*c.frame]); err != nil {
+		if err = c.write(n); err != nil {
 			c.conn.Close()
 		}
 	}

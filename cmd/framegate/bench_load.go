@@ -21,6 +21,7 @@ import (
 type load struct {
 	connections  int
 	window       int           // messages in flight per connection
+	apart        bool          // each message in a write of its own
 	payload      int           // bytes of the message
 	burst        []byte        // window frames of it, masked each with its own key; shared by all connections, only read
 	warmup       time.Duration // before counting begins

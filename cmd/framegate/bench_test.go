@@ -112,6 +112,11 @@ func TestBenchRefillsABurstInOneWrite(t *testing.T) {
 	if c.messages != 0 {
 		t.Errorf("%d messages counted while warming up", c.messages)
 	}
+	c.load.apart = true
+	before = counted.writes.Load()
+	if c.send(n); counted.writes.Load() != before+window {
+		t.Errorf("%d writes for %d refills apart", counted.writes.Load()-before, n)
+	}
 }
 
 func TestBenchTimesEachMessageFromItsOwnSending(t *testing.T) {

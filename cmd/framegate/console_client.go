@@ -24,6 +24,15 @@ type consoleClient struct {
 	http  http.Client
 }
 
+// checkConsoleURL checks what was given as --url.
+func checkConsoleURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--url %q is not the address of a console; want one like http://127.0.0.1:8090", text)
+	}
+	return nil
+}
+
 // consoleRefusal is an answer of a console other than success.
 type consoleRefusal struct {
 	status int

@@ -2,7 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +56,24 @@ func TestImportMap(t *testing.T) {
 				t.Errorf("%s must not import %s", name, imported)
 			}
 		}
+	}
+}
+
+// With header names kept as they came, fasthttp's Peek compares them with case
+// and misses x-api-key: headers are read through wire.Headers only.
+func TestNobodyPeeksAtHeaders(t *testing.T) {
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if regexp.MustCompile(`Header\.Peek`).Match(text) {
+			t.Errorf("%s calls Peek on a header", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

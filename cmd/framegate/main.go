@@ -21,22 +21,23 @@ import (
 
 // commands is the command line: one field per command, in the order of the help.
 type commands struct {
-	Dev        devCommand        `cmd:"" help:"Serve a gateway while writing it: watch, echo back end, full records."`
-	Run        runCommand        `cmd:"" help:"Serve a gateway."`
-	Check      checkCommand      `cmd:"" help:"Find what is wrong with a configuration."`
-	Init       initCommand       `cmd:"" help:"Make an empty gateway."`
-	Graph      graphCommand      `cmd:"" help:"Draw policies as Mermaid."`
-	Explain    explainCommand    `cmd:"" help:"Print the manual of a filter type."`
-	List       listCommand       `cmd:"" help:"List filters, attributes, policies or websockets."`
-	Schema     schemaCommand     `cmd:"" help:"Print the JSON Schema of the configuration."`
-	Hash       hashCommand       `cmd:"" help:"Hash a key or password for a store."`
-	Connect    connectCommand    `cmd:"" help:"Talk to a WebSocket from the terminal or a script."`
-	Echo       echoCommand       `cmd:"" help:"Serve a WebSocket back end to try things against."`
-	Tail       tailCommand       `cmd:"" help:"Follow the traffic log of a running gateway."`
-	Ports      portsCommand      `cmd:"" help:"List the ports of a running gateway, enable and disable them."`
-	Bench      benchCommand      `cmd:"" help:"Measure throughput, latency, CPU and memory of an echoing WebSocket."`
-	Version    versionCommand    `cmd:"" help:"Print the version of framegate and of Go."`
-	Completion completionCommand `cmd:"" help:"Print the completion script for a shell."`
+	Dev         devCommand         `cmd:"" help:"Serve a gateway while writing it: watch, echo back end, full records."`
+	Run         runCommand         `cmd:"" help:"Serve a gateway."`
+	Check       checkCommand       `cmd:"" help:"Find what is wrong with a configuration."`
+	Init        initCommand        `cmd:"" help:"Make an empty gateway."`
+	Graph       graphCommand       `cmd:"" help:"Draw policies as Mermaid."`
+	Explain     explainCommand     `cmd:"" help:"Print the manual of a filter type."`
+	List        listCommand        `cmd:"" help:"List filters, attributes, policies or websockets."`
+	Schema      schemaCommand      `cmd:"" help:"Print the JSON Schema of the configuration."`
+	Hash        hashCommand        `cmd:"" help:"Hash a key or password for a store."`
+	Connect     connectCommand     `cmd:"" help:"Talk to a WebSocket from the terminal or a script."`
+	Echo        echoCommand        `cmd:"" help:"Serve a WebSocket back end to try things against."`
+	Tail        tailCommand        `cmd:"" help:"Follow the traffic log of a running gateway."`
+	Ports       portsCommand       `cmd:"" help:"List the ports of a running gateway, enable and disable them."`
+	RemoteHosts remoteHostsCommand `cmd:"" name:"remotehosts" help:"Show the remote hosts of a running gateway: which address is out, since when, why."`
+	Bench       benchCommand       `cmd:"" help:"Measure throughput, latency, CPU and memory of an echoing WebSocket."`
+	Version     versionCommand     `cmd:"" help:"Print the version of framegate and of Go."`
+	Completion  completionCommand  `cmd:"" help:"Print the completion script for a shell."`
 }
 
 // Help closes the overview of all commands.

@@ -49,9 +49,8 @@ const defaultLast = 10
 
 // Validate is called by kong once all flags are known.
 func (c *tailCommand) Validate() error {
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("--url %q is not the address of a console; want one like http://127.0.0.1:8090", c.URL)
+	if err := checkConsoleURL(c.URL); err != nil {
+		return err
 	}
 	if c.Last != nil && *c.Last > 1000 {
 		return errors.New("--last is at most 1000")

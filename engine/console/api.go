@@ -21,6 +21,7 @@ type endpoint struct {
 
 var endpoints = []endpoint{
 	{"GET", "/api/v1/gateway", (*Console).getGateway},
+	{"GET", "/api/v1/remotehosts", (*Console).getRemoteHosts},
 	{"GET", "/api/v1/sessions", (*Console).getSessions},
 	{"GET", "/api/v1/sessions/*", (*Console).getSession},
 	{"DELETE", "/api/v1/sessions/*", (*Console).closeSession},

@@ -7,7 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// The page is three files as they stand in web: no build, nothing from elsewhere.
+// The page is the files of web as they stand: no build, nothing from elsewhere.
 //
 //go:embed web
 var web embed.FS

@@ -11,6 +11,9 @@ export function useToken(text) {
 // Unauthorized is thrown when the gateway wants a token, or another one.
 export class Unauthorized extends Error {}
 
+// Refused is thrown when the gateway answers, but not with a stream.
+class Refused extends Error {}
+
 function request(method, path, body, signal) {
   const headers = {};
   if (token) headers.Authorization = "Bearer " + token;
@@ -79,13 +82,15 @@ export class Stream {
 
   async #run(signal) {
     while (!signal.aborted) {
+      let why = "the gateway is gone";
       try {
         await this.#follow(signal);
       } catch (error) {
-        if (error instanceof Unauthorized) return this.#on.unauthorized();
+        if (error instanceof Unauthorized) return this.#on.unauthorized(token !== null);
+        if (error instanceof Refused) why = error.message;
       }
       if (signal.aborted) return;
-      this.#on.state("the gateway is gone, trying again…", false);
+      this.#on.state(why + ", trying again…", false);
       await new Promise(done => setTimeout(done, this.#pause));
       this.#pause = Math.min(2 * this.#pause, longestPause);
     }
@@ -94,7 +99,7 @@ export class Stream {
   async #follow(signal) {
     const from = this.#id === null ? "last=" + lastFirst : "after=" + this.#id;
     const answer = await request("GET", `stream?${from}&${this.#query}`, undefined, signal);
-    if (!answer.ok) throw new Error((await answer.json()).error);
+    if (!answer.ok) throw new Refused((await answer.json()).error);
     this.#on.state("live", true);
     this.#pause = firstPause;
     await parse(texts(answer.body), event => {

@@ -25,11 +25,18 @@ export function millis(ms) {
   return s < 120 ? s.toFixed(1) + " s" : Math.round(s / 60) + " min";
 }
 
+export const plural = (n, what) => n + " " + what + (n === 1 ? "" : "s");
+
 const two = (n, digits = 2) => String(n).padStart(digits, "0");
 
 function time(at) {
   const t = new Date(at);
   return `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}.${two(t.getMilliseconds(), 3)}`;
+}
+
+function date(at) {
+  const t = new Date(at);
+  return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ${time(at)}`;
 }
 
 function bytes(base64) {
@@ -66,7 +73,8 @@ function outcomeClass(outcome) {
 export function summary(r) {
   if (r.kind === "upgrade") return `${r.path} ${r.host ? "→ " + r.host : r.reason ?? ""}`;
   if (r.kind === "close") return `${r.path} by ${r.by}: ${r.codeText}${r.reason ? " (" + r.reason + ")" : ""}`;
-  return oneLine(r.after ?? r.before) || r.reason || "";
+  const said = oneLine(r.after ?? r.before);
+  return bad.includes(r.outcome) && r.reason ? r.reason + (said && " · " + said) : said || r.reason || "";
 }
 
 // row is a record in the list.
@@ -89,16 +97,56 @@ function facts(pairs) {
   return list;
 }
 
-function payload(title, p, kind) {
+// differs cuts a text in three: what it begins with like the other, what is
+// different, what it ends with like the other. It cuts no character in two.
+function differs(text, other) {
+  const most = Math.min(text.length, other.length);
+  let head = 0, tail = 0;
+  while (head < most && text[head] === other[head]) head++;
+  while (tail < most - head && text.at(-1 - tail) === other.at(-1 - tail)) tail++;
+  const inPair = at => at > 0 && at < text.length && /[\uDC00-\uDFFF]/.test(text[at]);
+  if (inPair(head)) head--;
+  if (inPair(text.length - tail)) tail--;
+  return [text.slice(0, head), text.slice(head, text.length - tail), text.slice(text.length - tail)];
+}
+
+// payload shows one side of a change, what is different in it marked, or a payload that nobody changed.
+function payload(title, p, kind, other) {
   if (!p) return null;
   const shown = p.base64 ? dump(p.base64) : p.text ?? "";
+  const [head, middle, tail] = p.text && other?.text ? differs(p.text, other.text) : [shown, "", ""];
   const note = p.truncated ? `, the log kept ${size(p.base64 ? bytes(p.base64).length : new Blob([shown]).size)}` : "";
-  return el("div", {}, el("h3", {}, title + " ", el("span", { class: "quiet" }, size(p.size) + note)), el("pre", { class: kind }, shown));
+  return el("div", {}, el("h3", {}, title + " ", el("span", { class: "quiet" }, size(p.size) + note)), el("pre", { class: kind }, head, middle ? el("mark", {}, middle) : null, tail));
 }
 
 const marks = { pass: ["✓", "good"], fail: ["✗", "bad"], abort: ["!", "bad"] };
 
-const value = v => v === null || v === undefined ? "(none)" : typeof v === "string" ? v : JSON.stringify(v);
+const longest = 300; // characters of an attribute in a trail
+
+function value(v) {
+  const text = typeof v === "string" ? v : JSON.stringify(v);
+  return text.length > longest ? text.slice(0, longest) + "…" : text;
+}
+
+// edited shows a long text of which a filter changed a part: that part and what
+// stands around it. It is null where most of the text is different.
+function edited(was, is) {
+  if (typeof was !== "string" || typeof is !== "string") return null;
+  const [head, gone, tail] = differs(was, is), [, come] = differs(is, was);
+  if (head.length + tail.length < Math.max(gone.length, come.length)) return null;
+  const around = 40; // characters
+  return [head.length > around ? "…" + head.slice(-around) : head, gone && el("del", {}, value(gone)), come && el("ins", {}, value(come)),
+    tail.length > around ? tail.slice(0, around) + "…" : tail];
+}
+
+// change shows an attribute that a filter set, changed or removed.
+function change(c) {
+  const was = c.before ?? null, is = c.after ?? null, edit = edited(was, is);
+  if (edit) return el("div", { class: "mono" }, el("span", { class: "quiet" }, c.name + ": "), ...edit);
+  return el("div", { class: "mono" }, el("span", { class: "quiet" }, c.name + (was === null ? " = " : ": ")),
+    was === null ? null : el("del", {}, value(was)), was === null || is === null ? null : " → ",
+    is === null ? null : el("ins", {}, value(is)), is === null ? " removed" : null);
+}
 
 function step(s) {
   const [mark, kind] = marks[s.result] ?? ["?", ""];
@@ -109,9 +157,7 @@ function step(s) {
       el("span", {}, s.arrow), el("span", { class: "us" }, s.us ? s.us.toFixed(1) + " µs" : "")));
   if (s.reason) item.append(el("div", { class: kind }, s.reason));
   for (const line of s.log ?? []) item.append(el("div", { class: "mono" }, "│ " + line));
-  for (const c of s.changes ?? []) {
-    item.append(el("div", { class: "mono" }, c.name + ": ", value(c.before), " → ", value(c.after)));
-  }
+  for (const c of s.changes ?? []) item.append(change(c));
   return item;
 }
 
@@ -133,16 +179,18 @@ function title(r) {
 
 // detail is everything about a record; actions are buttons for its session.
 export function detail(r, close, actions) {
-  const count = t => t && `${t.messages} messages, ${size(t.bytes)}`;
+  const count = t => t && `${plural(t.messages, "message")}, ${size(t.bytes)}`;
+  const about = facts([
+    ["time", el("time", { datetime: r.at, title: r.at }, date(r.at))], ["session", r.session], ["path", r.path], ["port", r.port], ["client", r.client], ["subject", r.subject], ["host", r.host],
+    ["size", r.kind === "frame" && size(r.size)], ["fragments", r.fragments > 1 && String(r.fragments)], ["sent by", r.injected && "the gateway"],
+    ["closed by", r.by], [r.kind === "close" ? "lasted" : "took", millis(r.durationMs)], ["from client", count(r.in)], ["from host", count(r.out)],
+    ["policy", r.policy], ["reason", r.reason && el("span", { class: bad.includes(r.outcome) ? "bad" : null }, r.reason)], ["record", "#" + r.seq],
+  ]);
   const parts = [
     el("div", { class: "top" }, el("h2", {}, title(r)), el("button", { type: "button", click: close, "aria-label": "Close details" }, "✕")),
-    facts([
-      ["time", r.at], ["session", r.session], ["path", r.path], ["port", r.port], ["client", r.client], ["subject", r.subject], ["host", r.host],
-      ["size", r.kind === "frame" && size(r.size)], ["fragments", r.fragments > 1 && String(r.fragments)], ["sent by", r.injected && "the gateway"],
-      ["closed by", r.by], [r.kind === "close" ? "lasted" : "took", millis(r.durationMs)], ["from client", count(r.in)], ["from host", count(r.out)],
-      ["policy", r.policy], ["reason", r.reason], ["record", "#" + r.seq],
-    ]),
-    actions, payload(r.after ? "Before" : "Payload", r.before, r.after ? "before" : ""), payload("After", r.after, "after"), trail(r), headers(r.headers),
+    r.kind === "frame" ? null : about,
+    payload(r.after ? "Before" : "Payload", r.before, r.after ? "before" : "", r.after), payload("After", r.after, "after", r.before), trail(r),
+    r.kind === "frame" ? about : null, headers(r.headers), actions,
   ];
   return parts.filter(part => part);
 }

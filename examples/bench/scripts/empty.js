@@ -1,0 +1,3 @@
+export function invoke() {
+  return true;
+}

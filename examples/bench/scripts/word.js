@@ -1,0 +1,3 @@
+export function invoke(msg) {
+  return !msg.body.includes("forbidden");
+}
