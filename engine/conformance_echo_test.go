@@ -92,7 +92,7 @@ func (p *wsPeer) echo() outcome {
 			p.leave()
 			return outcome{close: ev.body}
 		default:
-			err = p.send(ev.op, ev.body)
+			err = p.say(ev.op, ev.body, 0)
 		}
 		if err != nil {
 			return outcome{err: err}

@@ -23,6 +23,9 @@ type wsPeer struct {
 	op   byte
 	body []byte
 	text textCheck
+
+	deflate *peerDeflate // permessage-deflate was agreed
+	packed  bool         // the message is compressed
 }
 
 // wsEvent is something that a peer has received.
@@ -132,7 +135,8 @@ func (p *wsPeer) receive() (wsEvent, error) {
 			return wsEvent{}, err
 		}
 		if first&final != 0 {
-			return wsEvent{p.op, string(p.body)}, nil
+			err := p.unpack()
+			return wsEvent{p.op, string(p.body)}, err
 		}
 	}
 }
@@ -175,7 +179,7 @@ func (p *wsPeer) checkHead(first byte, length, short int, masked bool) error {
 	switch {
 	case masked == p.client:
 		what = "wrong masking"
-	case first&0x70 != 0:
+	case first&0x70 != 0 && (p.deflate == nil || first&0x70 != rsv1 || op != opText && op != opBinary):
 		what = "reserved bits"
 	case op > opBinary && op < opClose || op > opPong:
 		what = "reserved opcode"
@@ -196,7 +200,7 @@ func (p *wsPeer) checkHead(first byte, length, short int, masked bool) error {
 // data reads the payload of a data frame and checks text as its bytes arrive.
 func (p *wsPeer) data(first byte, length int, key [4]byte) error {
 	if op := first & 0xF; op != opContinuation {
-		p.op, p.body, p.text = op, p.body[:0], textCheck{}
+		p.op, p.body, p.text, p.packed = op, p.body[:0], textCheck{}, first&rsv1 != 0
 	}
 	p.open = first&final == 0
 	from := len(p.body)
@@ -209,7 +213,7 @@ func (p *wsPeer) data(first byte, length int, key [4]byte) error {
 		mask(room[:n], key, got)
 		got += n
 		p.body = p.body[:len(p.body)+n]
-		if p.op == opText && !p.text.feed(room[:n]) {
+		if p.op == opText && !p.packed && !p.text.feed(room[:n]) {
 			return &peerViolation{wire.CloseInvalidPayload, "text is not UTF-8"}
 		}
 		if err != nil && got < length {

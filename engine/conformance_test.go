@@ -142,7 +142,7 @@ func (c *tally) log(t *testing.T) {
 	var all [2]int
 	for _, where := range c.order {
 		line := fmt.Sprintf("%-29s", where)
-		for _, section := range []string{"1", "2", "3", "4", "5", "6", "7", "9", "10"} {
+		for _, section := range []string{"1", "2", "3", "4", "5", "6", "7", "9", "10", "12", "13"} {
 			if n := c.counts[where][section]; n != nil {
 				line += fmt.Sprintf("  §%s %d/%d", section, n[0], n[0]+n[1])
 				all[0] += n[0]

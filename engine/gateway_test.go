@@ -32,6 +32,9 @@ func (d dial) Run(m *Message) (bool, error) {
 	if len(m.Offer.Subprotocols) > 0 {
 		fmt.Fprintf(conn, "Sec-WebSocket-Protocol: %s\r\n", strings.Join(m.Offer.Subprotocols, ", "))
 	}
+	if m.Offer.Extensions != "" {
+		fmt.Fprintf(conn, "Sec-WebSocket-Extensions: %s\r\n", m.Offer.Extensions)
+	}
 	fmt.Fprint(conn, "\r\n")
 	br := bufio.NewReader(conn)
 	answer, err := http.ReadResponse(br, nil)
@@ -41,8 +44,25 @@ func (d dial) Run(m *Message) (bool, error) {
 		return false, nil
 	}
 	early, _ := br.Peek(br.Buffered())
-	m.Connect(&Socket{Conn: conn, Early: append([]byte(nil), early...), Host: d.address, Subprotocol: answer.Header.Get("Sec-WebSocket-Protocol")})
-	return true, nil
+	socket := &Socket{Conn: conn, Early: append([]byte(nil), early...), Host: d.address, Subprotocol: answer.Header.Get("Sec-WebSocket-Protocol")}
+	m.Connect(socket)
+	socket.Headers = &Headers{}
+	for _, line := range answer.Header["Sec-Websocket-Extensions"] {
+		socket.Headers.Add("Sec-WebSocket-Extensions", line)
+	}
+	if m.Offer.Deflate == nil {
+		socket.Extensions = answer.Header.Get("Sec-WebSocket-Extensions")
+		return true, nil
+	}
+	accepted, err := wire.ParseExtensions(socket.Headers)
+	if err != nil {
+		return false, err
+	}
+	agreed, ok, err := wire.AgreedDeflate(accepted, *m.Offer.Deflate)
+	if ok {
+		socket.Deflate = &agreed
+	}
+	return true, err
 }
 
 // filterFunc makes a filter of a function.

@@ -22,8 +22,10 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
 	s.pumps[HostSide].begun = upstream.Early
+	deflate, extension := u.acceptDeflate(q)
+	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
 	s.places, s.release = u.places, upstream.Release
-	head := u.switching(q)
+	head := u.switching(q, extension)
 	u.record(q)
 	c.pending = s
 	u.g.live.Add(1)
@@ -50,8 +52,24 @@ func (s *Session) freeHost() {
 	}
 }
 
-// switching is the head of the 101: the remote host's own headers, and ours.
-func (u *upgrading) switching(q *Request) []byte {
+// acceptDeflate chooses among the client's offers of compression, where it ends at the gateway.
+func (u *upgrading) acceptDeflate(q *Request) (d *wire.Deflate, answer string) {
+	if !u.w.Compression.Client || !u.w.needsMessages() {
+		return nil, ""
+	}
+	offers, err := wire.ParseExtensions(q.Headers)
+	if err != nil { // checked before; a filter may have spoilt it
+		return nil, ""
+	}
+	if agreed, answer, ok := wire.AcceptDeflate(offers, u.w.Compression.terms()); ok {
+		return &agreed, answer
+	}
+	return nil, ""
+}
+
+// switching is the head of the 101: the remote host's own headers, and ours. An extension is the client's and ours, where
+// there is one, else what it agreed on with the host.
+func (u *upgrading) switching(q *Request, extension string) []byte {
 	head := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
 	head = append(head, wire.AcceptKey(q.Headers.Get("Sec-WebSocket-Key"))...)
 	head = append(head, "\r\n"...)
@@ -60,7 +78,13 @@ func (u *upgrading) switching(q *Request) []byte {
 		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Content-Length", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"} {
 			passed.Del(name)
 		}
+		if u.w.needsMessages() {
+			passed.Del("Sec-WebSocket-Extensions")
+		}
 		head = passed.AppendTo(head)
+	}
+	if extension != "" {
+		head = append(head, "Sec-WebSocket-Extensions: "+extension+"\r\n"...)
 	}
 	head = u.m.Answer.Headers.AppendTo(head)
 	return append(head, "\r\n"...)

@@ -39,7 +39,12 @@ type Message struct {
 // Offer is what of the client's offers goes on to the remote host.
 type Offer struct {
 	Subprotocols []string // those that the client offered and the websocket allows, in the client's order
-	Extensions   string   // the client's Sec-WebSocket-Extensions where both directions are raw, else empty
+	// Extensions is the Sec-WebSocket-Extensions for the host: the client's where both directions are raw, else the gateway's
+	// own, if it has any.
+	Extensions string
+	// Deflate is what the gateway wants where Extensions are its own offer of compression: the answer must fit, see
+	// [wire.AgreedDeflate], and belongs into [Socket.Deflate]. Else nil.
+	Deflate *wire.DeflateTerms
 }
 
 // Verdict is what becomes of a data message after its policy.

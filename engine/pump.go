@@ -31,6 +31,7 @@ type pump struct {
 	out     *buffer      // message mode: frames that go on when the input is drained
 	msg     *Message     // of the policy
 	keys    wire.Keys    // of what goes on to a host; used by this pump only
+	deflate *deflating   // nil: neither peer compresses
 
 	parking
 	messages, bytes atomic.Int64
@@ -179,12 +180,12 @@ func (p *pump) use(w *Websocket) {
 		p.policy = w.ServerFrame
 	}
 	p.log = !w.Log.Off && !w.Log.NoFrames
-	limits := wire.Limits{MaxMessage: w.Limits.Message}
-	p.message = (p.policy != nil || w.MessageMode) && p.s.Extensions == ""
+	limits := wire.Limits{MaxMessage: p.packedLimit()}
+	p.message = (p.policy != nil || w.MessageMode || p.deflate != nil) && p.s.Extensions == ""
 	if p.message {
 		if p.reader == nil {
 			p.reader = &wire.Reader{CheckUTF8: true}
-			p.reader.State.Side = p.from
+			p.reader.State.Side, p.reader.State.Rsv1 = p.from, p.deflate != nil && p.deflate.inflates
 		}
 		if p.msg == nil {
 			p.msg = p.s.newMessage(p.from)

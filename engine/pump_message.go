@@ -104,8 +104,16 @@ func (p *pump) controlMessage(ev *wire.Event) error {
 	return p.put(ev.Op, ev.Payload)
 }
 
-// deliver runs the policy over a message and does what it says.
+// deliver takes a message that is complete.
 func (p *pump) deliver(ev *wire.Event) error {
+	if p.deflate != nil {
+		return p.deliverPlain(ev)
+	}
+	return p.decide(ev)
+}
+
+// decide runs the policy over a message and does what it says.
+func (p *pump) decide(ev *wire.Event) error {
 	p.messages.Add(1)
 	p.bytes.Add(int64(len(ev.Payload)))
 	m := p.msg
@@ -130,7 +138,7 @@ func (p *pump) deliver(ev *wire.Event) error {
 	}
 	switch m.verdict {
 	case Forward:
-		return p.put(m.Op, m.body)
+		return p.forward(m, ev)
 	case Close:
 		if err := p.flush(); err != nil {
 			return err
@@ -181,7 +189,7 @@ func (p *pump) sendAll(m *Message) error {
 			})
 		}
 		if s.to == p.dst.side {
-			if err := p.put(s.op, s.body); err != nil {
+			if err := p.putPacked(s.op, s.body); err != nil {
 				return err
 			}
 			continue
@@ -197,12 +205,15 @@ func (p *pump) sendAll(m *Message) error {
 }
 
 // put appends a frame to the output.
-func (p *pump) put(op wire.Op, payload []byte) error {
+func (p *pump) put(op wire.Op, payload []byte) error { return p.putFrame(op, 0, payload) }
+
+// putFrame is put with reserved bits.
+func (p *pump) putFrame(op wire.Op, rsv byte, payload []byte) error {
 	if p.out == nil {
 		p.out = takeBuffer(len(payload) > smallBuffer-headroom)
 		p.out.b = p.out.b[:0]
 	}
-	h := wire.Header{Fin: true, Op: op}
+	h := wire.Header{Fin: true, Rsv: rsv, Op: op}
 	if p.dst.side == HostSide {
 		h.Masked, h.Key = true, p.keys.Next()
 	}
@@ -237,6 +248,9 @@ func (p *pump) following() bool {
 // when somebody follows, and for a fault or failure.
 func (p *pump) recordMessage(m *Message, ev *wire.Event, out Outcome) {
 	r := Record{Op: ev.Op.String(), Size: int64(len(ev.Payload)), Fragments: ev.Fragments, Outcome: m.outcome(out), Before: p.head(ev.Payload)}
+	if p.deflate != nil {
+		r.Compressed = int64(len(p.deflate.packed))
+	}
 	if m.changed && m.verdict == Forward {
 		r.After, r.AfterSize = p.head(m.body), int64(len(m.body))
 	}

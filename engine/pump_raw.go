@@ -93,9 +93,7 @@ func (p *pump) passed(ev *wire.FollowEvent) {
 	if ev.Kind != wire.Message || !p.log {
 		return
 	}
-	p.record(Record{
-		Op: ev.Op.String(), Size: ev.Length, Fragments: ev.Fragments, Outcome: "relayed", Before: p.follow.Head,
-	})
+	p.recordPassed(ev)
 }
 
 // control handles a control frame: a Close ends the direction, a pong that

@@ -46,11 +46,14 @@ type Record struct {
 	Op        string `json:"op,omitempty"`  // "text", "binary", "ping", "pong"
 	Size      int64  `json:"size"`          // payload bytes as they came
 	Fragments int    `json:"fragments,omitempty"`
-	Injected  bool   `json:"injected,omitempty"` // sent by a policy, the console or REST
-	Outcome   string `json:"outcome,omitempty"`  // "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "refused"
-	Before    []byte `json:"before,omitempty"`   // the first bytes as they came
-	After     []byte `json:"after,omitempty"`    // the first bytes as they went on, when they changed
-	AfterSize int64  `json:"afterSize,omitempty"`
+	// Compressed is the payload bytes as they came, where the message was compressed; Size is then what they were inflated to.
+	// In raw mode, where nobody inflates more than the log keeps, Size may be less than that.
+	Compressed int64  `json:"compressed,omitempty"`
+	Injected   bool   `json:"injected,omitempty"` // sent by a policy, the console or REST
+	Outcome    string `json:"outcome,omitempty"`  // "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "refused"
+	Before     []byte `json:"before,omitempty"`   // the first bytes as they came
+	After      []byte `json:"after,omitempty"`    // the first bytes as they went on, when they changed
+	AfterSize  int64  `json:"afterSize,omitempty"`
 
 	// Closes.
 	Code     uint16        `json:"code,omitempty"`

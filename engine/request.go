@@ -82,11 +82,12 @@ type Socket struct {
 	Conn        net.Conn
 	Early       []byte // wire frames that came together with the 101
 	Subprotocol string
-	Extensions  string   // the Sec-WebSocket-Extensions that the host accepted
-	Headers     *Headers // of the 101
-	Host        string   // the remote host's name, or host:port
-	Address     string   // the address that was dialled
-	Release     func()   // gives the connection's place at the host back; may be nil
+	Extensions  string        // the Sec-WebSocket-Extensions that the host accepted of the client's
+	Deflate     *wire.Deflate // the compression that the host agreed on with the gateway; nil: none
+	Headers     *Headers      // of the 101
+	Host        string        // the remote host's name, or host:port
+	Address     string        // the address that was dialled
+	Release     func()        // gives the connection's place at the host back; may be nil
 }
 
 // clientCertificate is the certificate that the client proved itself with: as

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"framegate/engine/wire"
 )
 
 // setTarget takes the request target apart. Filters must see the path that is
@@ -140,12 +142,16 @@ func (w *Websocket) offer(q *Request) (offer Offer, ok bool) {
 			offer.Subprotocols = append(offer.Subprotocols, name)
 		}
 	}
-	if !w.needsMessages() {
+	switch {
+	case !w.needsMessages():
 		var all []string
 		for line := range q.Headers.Values("Sec-WebSocket-Extensions") {
 			all = append(all, line)
 		}
 		offer.Extensions = strings.Join(all, ", ")
+	case w.Compression.Host:
+		terms := w.Compression.terms()
+		offer.Extensions, offer.Deflate = wire.OfferDeflate(terms), &terms
 	}
 	return offer, len(offer.Subprotocols) > 0 || !w.NeedSub
 }

@@ -113,7 +113,8 @@ type Info struct {
 	Client      string    `json:"client"`
 	Subject     string    `json:"subject,omitempty"`
 	Subprotocol string    `json:"subprotocol,omitempty"`
-	Extensions  string    `json:"extensions,omitempty"`
+	Extensions  string    `json:"extensions,omitempty"`  // agreed end to end
+	Compression string    `json:"compression,omitempty"` // whose messages the gateway itself inflates and deflates: "client", "host", "client, host"
 	Host        string    `json:"host"`
 	Address     string    `json:"address"`
 	Opened      time.Time `json:"opened"`
@@ -129,7 +130,7 @@ func (s *Session) Info() Info {
 	s.mu.Unlock()
 	return Info{
 		ID: s.ID, Port: s.Port, Path: s.Path, Client: clientText(s.Client), Subject: s.Subject, Subprotocol: s.Subprotocol,
-		Extensions: s.Extensions, Host: s.Host, Address: s.Address, Opened: s.Opened,
+		Extensions: s.Extensions, Compression: s.compression(), Host: s.Host, Address: s.Address, Opened: s.Opened,
 		In: s.traffic(ClientSide), Out: s.traffic(HostSide), Closing: closing,
 	}
 }

@@ -119,6 +119,7 @@ type Websocket struct {
 	OnChange     ChangeRule
 	KeepRemoved  bool // onRemove: keep
 	MessageMode  bool // mode: message
+	Compression  Compression
 	Log          LogRules
 	Hash         string // changes when anything the websocket does changes
 	At           Position

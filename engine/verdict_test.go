@@ -158,7 +158,7 @@ func TestExtensionsAreAgreedEndToEnd(t *testing.T) {
 	r := startGateway(t, first, func(g *Gateway) { g.Clock = c.now })
 	client, h := pair(t, r.address, host, "/")
 	r.only()
-	const compressed, rsv1 = "\xf2\x48\xcd\xc9\xc9\x07\x00", 0x40 // RFC 7692 §7.2.3.1, not UTF-8
+	const compressed = "\xf2\x48\xcd\xc9\xc9\x07\x00" // RFC 7692 §7.2.3.1, not UTF-8
 	client.Write(client.frame(final|rsv1|opText, compressed))
 	want := (&wsPeer{}).appendHead(nil, final|rsv1|opText, len(compressed))
 	got, err := h.r.Peek(2 + 4 + len(compressed))

@@ -182,6 +182,7 @@ policies:
 	closes(t, g.open("/chat"), "fail", 1008, "")
 	closes(t, g.open("/chat"), "abort", 1011, "")
 	g.log.wait(t, "room lobby closed by", 2)
+	g.log.wait(t, "room blue closed by", 1)
 	if log := g.log.String(); !strings.Contains(log, `msg="room blue closed by policy with 4000"`) || !strings.Contains(log, "policy=goodbye") {
 		t.Errorf("logged %s", log)
 	}

@@ -147,8 +147,26 @@ type Websocket struct {
 	OnRemove string `yaml:"onRemove" default:"drain" oneof:"drain keep"`
 	// Mode says how messages are relayed: auto (untouched wire frames where no policy runs), or message (always as whole messages).
 	Mode string `yaml:"mode" default:"auto" oneof:"auto message"`
+	// Compression says with whom messages are compressed (permessage-deflate): on, off, or its keys. It is for websockets with a frame policy or mode: message; without, client and remote host agree on it themselves. Do not switch it on where a message has both a secret and text that somebody else chose: its length then tells of the secret (CRIME).
+	Compression Compression `yaml:"compression" default:"off"`
 	// Log says what the traffic log keeps of this websocket.
 	Log WebsocketLog `yaml:"log"`
+
+	located
+}
+
+// Compression says with whom messages are compressed, each side for itself.
+type Compression struct {
+	// Client accepts a client's offer of compression.
+	Client string `yaml:"client" default:"on" oneof:"on off"`
+	// Host offers compression to the remote host.
+	Host string `yaml:"host" default:"on" oneof:"on off"`
+	// MinSize is how long a message must be to be compressed.
+	MinSize engine.Size `yaml:"minSize" default:"128" max:"1MiB"`
+	// Context is how much of what was sent to a peer is kept, so that the next messages can be said in its words; that much memory each session and side. 0 compresses every message by itself.
+	Context engine.Size `yaml:"context" default:"2KiB" max:"16KiB"`
+	// PeerContext is how much of what a peer sent is kept, so that the peer can do the same: 0, or a power of two from 512 to 32KiB. With 0 peers are asked to compress every message by itself; those that no policy changed then go on as they came.
+	PeerContext engine.Size `yaml:"peerContext" default:"0" max:"32KiB"`
 
 	located
 }

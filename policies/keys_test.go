@@ -92,6 +92,7 @@ onFrameFault: {fail: drop, abort: 'reply {"error":"later"}'}
 onChange: migrate
 onRemove: keep
 mode: message
+compression: {client: off, minSize: 1KiB, context: 0, peerContext: 4KiB}
 log: {enabled: false, frames: false, payloads: 10KiB, trails: 7}
 `).load(t, options(t, nil), nil).Ports["public"].Websockets[0]
 	if diff := cmp.Diff(engine.Limits{Message: 64 << 10, MessageTime: 5 * time.Second, Total: 10, PerClient: 2, PerSubject: 1}, w.Limits); diff != "" {
@@ -108,8 +109,27 @@ log: {enabled: false, frames: false, payloads: 10KiB, trails: 7}
 		t.Errorf("%+v %+v", w.OnFail, w.OnAbort)
 	case w.OnChange != engine.Migrate || !w.KeepRemoved || !w.MessageMode:
 		t.Errorf("onChange %d, keep %v, message mode %v", w.OnChange, w.KeepRemoved, w.MessageMode)
+	case w.Compression != engine.Compression{Host: true, MinSize: 1 << 10, PeerContext: 4 << 10}:
+		t.Errorf("compression %+v", w.Compression)
 	case w.Log != engine.LogRules{Off: true, NoFrames: true, Payload: 10 << 10, Trails: 7}:
 		t.Errorf("log %+v", w.Log)
+	}
+}
+
+func TestCompressionInAWord(t *testing.T) {
+	for word, want := range map[string]engine.Compression{
+		"off":         {MinSize: 128, Context: 2 << 10},
+		"on":          {Client: true, Host: true, MinSize: 128, Context: 2 << 10},
+		"{}":          {Client: true, Host: true, MinSize: 128, Context: 2 << 10},
+		"{host: off}": {Client: true, MinSize: 128, Context: 2 << 10},
+	} {
+		w := websocketWith("mode: message\ncompression: "+word+"\n").load(t, options(t, nil), nil).Ports["public"].Websockets[0]
+		if w.Compression != want {
+			t.Errorf("%s: %+v", word, w.Compression)
+		}
+	}
+	if w := websocketWith("").load(t, options(t, nil), nil).Ports["public"].Websockets[0]; w.Compression.Client || w.Compression.Host {
+		t.Errorf("without a word: %+v", w.Compression)
 	}
 }
 

@@ -14,8 +14,7 @@ var laterKeys = map[string]map[string]string{
 		"routes": "plain HTTP routes come with a later version",
 	},
 	"websocket": {
-		"compression": "compression ends at the gateway with a later version; raw relaying leaves it to the peers",
-		"endpoint":    "endpoints come with a later version",
+		"endpoint": "endpoints come with a later version",
 	},
 	"trafficLog": {
 		"directory": "the traffic log is kept in memory in this version", "file": "the traffic log is kept in memory in this version",
@@ -57,6 +56,11 @@ var otherWords = map[string]map[string]string{
 	"tls": {
 		"verify": "certificates are always checked; `trustAll: true` switches that off, for tests only", "verifyHostname": "write `verifyHost:`",
 		"insecure": "write `trustAll: true`, for tests only", "certificate": "write `cert:`", "privateKey": "write `key:`",
+	},
+	"compression": {
+		"enabled": "write `compression: on`", "level": "there is one level, the fast one", "threshold": "write `minSize:`",
+		"clientNoContextTakeover": "write `peerContext: 0`, the default", "serverNoContextTakeover": "write `context: 0`",
+		"clientMaxWindowBits": "write `peerContext: 4KiB` for 12 bits", "server": "write `host:`",
 	},
 	"store": {"path": "write `file:`", "key": "the key of a record is the key of the map"},
 }

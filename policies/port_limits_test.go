@@ -113,20 +113,14 @@ func TestSlowRequestsAreCut(t *testing.T) {
 
 func TestAcceptRate(t *testing.T) {
 	g := serve(t, portYAML("limits: {acceptRate: 1, acceptBurst: 3}"), nil)
-	for i := range 3 {
+	begun := time.Now()
+	for i := range 4 {
 		if status := ask(g.dial(false), "", ""); status != 101 {
-			t.Fatalf("connection %d of the burst: %d", i, status)
+			t.Fatalf("connection %d: %d", i, status)
 		}
 	}
-	late := g.dial(false)
-	io.WriteString(late, upgradeRequest+"\r\n")
-	late.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-	if n, err := late.Read(make([]byte, 1)); n > 0 || err == nil {
-		t.Error("the burst is larger than it should be")
-	}
-	late.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if n, err := late.Read(make([]byte, 1)); n == 0 || err != nil {
-		t.Errorf("who waits is not served: %v", err)
+	if took := time.Since(begun); took < time.Second { // however slow the machine, the fourth is not due before
+		t.Errorf("a burst of 3 lets 4 in within %v", took)
 	}
 	// A port that paces ends like any other.
 	for range 10 {

@@ -120,6 +120,8 @@ func (s *schema) value(t reflect.Type, comments filters.Comments) object {
 	switch {
 	case t == reflect.TypeFor[reference]():
 		return object{"type": []string{"string", "number", "boolean"}}
+	case t == reflect.TypeFor[Compression]():
+		return object{"anyOf": []object{{"enum": []string{"on", "off"}}, s.structure(t, comments)}}
 	case t == reflect.TypeFor[Step]():
 		return object{"$ref": "#/definitions/filter"}
 	case t.Kind() == reflect.Pointer && !filters.IsScalar(t):

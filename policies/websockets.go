@@ -22,7 +22,7 @@ func (c *compiler) websocket(name string, port *Port, w *Websocket) *engine.Webs
 		Idle: port.IdleTimeout, Expire: w.Expire, Ping: engine.Ping{Every: w.Ping.Every, Timeout: w.Ping.Timeout},
 		OnFail: engine.FrameFault(w.OnFrameFault.Fail), OnAbort: engine.FrameFault(w.OnFrameFault.Abort),
 		OnChange:    map[string]engine.ChangeRule{"pin": engine.Pin, "migrate": engine.Migrate, "drain": engine.Drain}[w.OnChange],
-		KeepRemoved: w.OnRemove == "keep", MessageMode: w.Mode == "message",
+		KeepRemoved: w.OnRemove == "keep", MessageMode: w.Mode == "message", Compression: c.compression(w),
 		Log: c.logRules(w.Log), At: w.place.position(),
 	}
 	if w.IdleTimeout != nil {

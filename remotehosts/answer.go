@@ -70,12 +70,32 @@ func (s *handshake) take(a *answer, r *bufio.Reader) (*engine.Socket, error) {
 		return nil, &misfit{err}
 	}
 	early, _ := r.Peek(r.Buffered())
-	return &engine.Socket{
+	socket := &engine.Socket{
 		Early:       bytes.Clone(early),
 		Subprotocol: a.headers.Get("Sec-WebSocket-Protocol"),
 		Extensions:  strings.Join(slicesOf(a.headers, "Sec-WebSocket-Extensions"), ", "),
 		Headers:     a.headers,
-	}, nil
+	}
+	if s.deflate != nil {
+		if err := s.agree(socket); err != nil {
+			return nil, &misfit{err}
+		}
+	}
+	return socket, nil
+}
+
+// agree reads the host's answer to the gateway's own offer of compression.
+func (s *handshake) agree(socket *engine.Socket) error {
+	socket.Extensions = ""
+	accepted, err := wire.ParseExtensions(socket.Headers)
+	if err != nil {
+		return err
+	}
+	d, agreed, err := wire.AgreedDeflate(accepted, *s.deflate)
+	if agreed {
+		socket.Deflate = &d
+	}
+	return err
 }
 
 func slicesOf(h *wire.Headers, name string) (values []string) {

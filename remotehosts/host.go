@@ -161,4 +161,5 @@ type handshake struct {
 	key          string
 	subprotocols []string
 	extensions   []wire.Extension
+	deflate      *wire.DeflateTerms // what the gateway wants where extensions are its own offer
 }

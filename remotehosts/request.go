@@ -30,7 +30,7 @@ func (h *Host) newHandshake(c *Call) (*handshake, error) {
 	if err := CheckTarget(c.Target); err != nil {
 		return nil, err
 	}
-	shake := &handshake{key: wire.NewKey(), subprotocols: c.Offer.Subprotocols}
+	shake := &handshake{key: wire.NewKey(), subprotocols: c.Offer.Subprotocols, deflate: c.Offer.Deflate}
 	headers, err := h.forwarded(c)
 	if err != nil {
 		return nil, err

@@ -69,7 +69,25 @@ func TestBrowser(t *testing.T) {
 			}
 		}
 	})
-	t.Run("in message mode the browser's offer of compression is declined", func(t *testing.T) {
+	t.Run("in message mode browser and host agree on compression with the gateway", func(t *testing.T) {
+		p := openTab(t, browser, page)
+		got := p.talk(t, s.url("/packed"), `[]`, `"compressible ".repeat(2000)`, `"Grüße 🌍"`, `new Uint8Array(300)`, `"compressible ".repeat(2000)`)
+		long := strings.Repeat("compressible ", 2000) + ", from " + page
+		want := talked{
+			Extensions: "permessage-deflate; client_no_context_takeover",
+			Got:        []string{long, "Grüße 🌍, from " + page, strings.Repeat("0,", 300) + "255", long}, Code: 1000, Clean: true,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("want (-), got (+):\n%s", diff)
+		}
+		p.saysOnly(t)
+		for _, dir := range []string{"client", "host"} {
+			if size := firstFrame(t, s, "/packed", dir); size == 0 || size > int64(len(long)/10) {
+				t.Errorf("the first message from the %s went through in %d bytes", dir, size)
+			}
+		}
+	})
+	t.Run("in message mode the browser's offer of compression is declined by default", func(t *testing.T) {
 		p := openTab(t, browser, page)
 		got := p.talk(t, s.url("/chat"), `[]`, `"x".repeat(50000)`)
 		want := talked{Got: []string{strings.Repeat("x", 50000) + ", from " + page}, Code: 1000, Clean: true}
@@ -181,6 +199,11 @@ ports:
         subprotocols: [chat.v2, chat.v1]
         onUpgrade: connect
         onClientFrame: stamp
+      - path: /packed
+        origins: ['ORIGIN']
+        onUpgrade: connect
+        onClientFrame: stamp
+        compression: on
       - path: /raw
         origins: ['ORIGIN']
         onUpgrade: connect
@@ -307,13 +330,14 @@ func (p *tab) saysOnly(t *testing.T, wanted ...string) {
 	}
 }
 
-// firstFrame is the size on the wire of the first message from one side.
+// firstFrame is the size on the wire of the first message from one side, 0 when
+// that was not compressed.
 func firstFrame(t *testing.T, s *server, path, dir string) int64 {
 	t.Helper()
 	records, _ := s.gateway.Journal().Read(0, 1000)
 	for _, r := range records {
 		if r.Path == path && r.Dir == dir {
-			return r.Size
+			return r.Compressed
 		}
 	}
 	t.Fatalf("no message from the %s on %s was recorded", dir, path)

@@ -105,6 +105,9 @@ func (p *printer) frame(b *strings.Builder, r *console.Record) {
 		arrow = p.paint(magenta, "←")
 	}
 	fmt.Fprintf(b, "%s %s %s  %s", arrow, r.Op, bytesWord(int(r.Size)), p.paint(outcomeColours[r.Outcome], r.Outcome))
+	if r.Compressed > 0 {
+		fmt.Fprintf(b, " (compressed to %s)", bytesWord(int(r.Compressed)))
+	}
 	if r.Injected {
 		b.WriteString(" by the gateway")
 	}

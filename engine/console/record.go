@@ -26,14 +26,15 @@ type Record struct {
 	Host    string         `json:"host,omitempty"`   // the remote host, and the address dialled
 	Headers []engine.Field `json:"headers,omitempty"`
 
-	Dir       string   `json:"dir,omitempty"` // who sent it: "client" or "host"
-	Op        string   `json:"op,omitempty"`  // "text", "binary", "ping" or "pong"
-	Size      int64    `json:"size"`          // payload bytes as they came
-	Fragments int      `json:"fragments,omitempty"`
-	Injected  bool     `json:"injected,omitempty"` // the gateway sent it: a policy, the console or REST
-	Outcome   string   `json:"outcome,omitempty"`  // see [Outcomes]
-	Before    *Payload `json:"before,omitempty"`   // as it came; missing when payloads are not logged
-	After     *Payload `json:"after,omitempty"`    // as it went on, when a policy changed it
+	Dir        string   `json:"dir,omitempty"`        // who sent it: "client" or "host"
+	Op         string   `json:"op,omitempty"`         // "text", "binary", "ping" or "pong"
+	Size       int64    `json:"size"`                 // payload bytes, inflated where they came compressed
+	Compressed int64    `json:"compressed,omitempty"` // payload bytes on the wire, where the message was compressed
+	Fragments  int      `json:"fragments,omitempty"`
+	Injected   bool     `json:"injected,omitempty"` // the gateway sent it: a policy, the console or REST
+	Outcome    string   `json:"outcome,omitempty"`  // see [Outcomes]
+	Before     *Payload `json:"before,omitempty"`   // as it came; missing when payloads are not logged
+	After      *Payload `json:"after,omitempty"`    // as it went on, when a policy changed it
 
 	Code     uint16          `json:"code,omitempty"`
 	CodeText string          `json:"codeText,omitempty"`   // what the close code means
@@ -83,7 +84,7 @@ func recordOf(r *engine.Record) Record {
 	v := Record{
 		Seq: r.Seq, Kind: r.Kind.String(), At: r.At.UTC(), Session: r.Session, Port: r.Port, Path: r.Path, Client: r.Client, Subject: r.Subject,
 		Status: r.Status, Host: r.Host, Headers: r.Headers,
-		Dir: r.Dir, Op: r.Op, Size: r.Size, Fragments: r.Fragments, Injected: r.Injected, Outcome: r.Outcome,
+		Dir: r.Dir, Op: r.Op, Size: r.Size, Compressed: r.Compressed, Fragments: r.Fragments, Injected: r.Injected, Outcome: r.Outcome,
 		By: r.By, Millis: float64(r.Duration.Microseconds()) / 1000,
 		Policy: r.Policy, Reason: r.Reason, Trail: trailOf(r.Trail),
 	}

@@ -182,7 +182,7 @@ export function detail(r, close, actions) {
   const count = t => t && `${plural(t.messages, "message")}, ${size(t.bytes)}`;
   const about = facts([
     ["time", el("time", { datetime: r.at, title: r.at }, date(r.at))], ["session", r.session], ["path", r.path], ["port", r.port], ["client", r.client], ["subject", r.subject], ["host", r.host],
-    ["size", r.kind === "frame" && size(r.size)], ["fragments", r.fragments > 1 && String(r.fragments)], ["sent by", r.injected && "the gateway"],
+    ["size", r.kind === "frame" && size(r.size)], ["on the wire", r.compressed && `${size(r.compressed)}, compressed`], ["fragments", r.fragments > 1 && String(r.fragments)], ["sent by", r.injected && "the gateway"],
     ["closed by", r.by], [r.kind === "close" ? "lasted" : "took", millis(r.durationMs)], ["from client", count(r.in)], ["from host", count(r.out)],
     ["policy", r.policy], ["reason", r.reason && el("span", { class: bad.includes(r.outcome) ? "bad" : null }, r.reason)], ["record", "#" + r.seq],
   ]);
