@@ -194,6 +194,58 @@ func TestDeflateLeavesWhatDoesNotShrink(t *testing.T) {
 	}
 }
 
+// letters can be compressed to half by their frequencies, and repeat nothing near.
+func letters(n int) []byte {
+	p := make([]byte, n)
+	rand.NewChaCha8([32]byte{1}).Read(p)
+	for i := range p {
+		p[i] = 'a' + p[i]&15
+	}
+	return p
+}
+
+// What repeats itself outside of the window agreed on is not referred to, within
+// one message and from one to the next.
+func TestDeflateKeepsToTheWindow(t *testing.T) {
+	for bits := uint8(8); bits <= 15; bits++ {
+		window := 1 << bits
+		part := letters(window * 3 / 4)
+		agreed := wire.DeflateSide{Bits: bits}
+		d, in := wire.Deflater{Side: agreed, Context: window}, wire.Inflater{Side: agreed}
+		furthestOfAll := 0
+		for _, m := range [][]byte{part, bytes.Repeat(part, 3), part[:window/4], append(letters(2*window), part...), part} {
+			out, ok := d.Append(nil, m)
+			if !ok {
+				continue
+			}
+			if got, _, err := in.Append(nil, out, 0); err != nil || !bytes.Equal(got, m) {
+				t.Fatalf("%d bits: %.60q, %v", bits, got, err)
+			}
+			furthestOfAll = max(furthestOfAll, furthest(t, out))
+		}
+		if furthestOfAll > window || bits == 15 && furthestOfAll < window/2 {
+			t.Errorf("%d bits: the furthest reference goes back %d bytes", bits, furthestOfAll)
+		}
+	}
+}
+
+// In pieces as well, a message is whole or not compressed, however little it shrinks.
+func TestDeflateInPiecesIsWhole(t *testing.T) {
+	noise := make([]byte, 2000)
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	agreed := wire.DeflateSide{NoContext: true, Bits: 8}
+	d, in := wire.Deflater{Side: agreed}, wire.Inflater{Side: agreed}
+	for n := range noise {
+		out, ok := d.Append(nil, noise[:n])
+		if !ok {
+			continue
+		}
+		if got, _, err := in.Append(nil, out, 0); err != nil || !bytes.Equal(got, noise[:n]) {
+			t.Fatalf("%d bytes came back as %d, %v", n, len(got), err)
+		}
+	}
+}
+
 func TestDeflateDoesNotAllocate(t *testing.T) {
 	if racing {
 		t.Skip("the race detector makes sync.Pool drop values at random")
