@@ -41,14 +41,25 @@ func writeAnswer(ctx *fasthttp.RequestCtx, a Answer) {
 	ctx.Response.SetBodyRaw(a.Body)
 }
 
+// What clients are told that send more than a port takes.
+const (
+	tooMuchHeader = "the request's headers are longer than the port allows"
+	tooLongTarget = "the request target is longer than the port allows"
+)
+
 // badRequest answers what fasthttp could not read.
 func (l *listener) badRequest(ctx *fasthttp.RequestCtx, err error) {
+	_, c := unwrap(ctx.Conn())
+	c.http.more = true
 	status, reason := 400, "this is not a valid HTTP request"
 	var small *fasthttp.ErrSmallBuffer
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &small):
-		status, reason = 431, "the request's headers are longer than the port allows"
+		status, reason = 431, tooMuchHeader
+		if !c.http.line {
+			status, reason = 414, tooLongTarget
+		}
 	case errors.As(err, &timeout) && timeout.Timeout():
 		status, reason = 408, "the request took too long"
 	}

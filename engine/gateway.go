@@ -24,8 +24,10 @@ type Gateway struct {
 	sessions *Sessions
 	now_     atomic.Pointer[Snapshot]
 
-	mu        sync.Mutex // held by Start, Reload and Shutdown
-	listeners map[string]*listener
+	mu        sync.Mutex            // held by Start, Reload and Shutdown
+	listeners map[string]*listener  // by listenKey
+	states    map[string]*portState // by port
+	switches  map[string]portSwitch // by port
 	stop      chan struct{}
 	warnings  warnings
 	sweeping  sync.WaitGroup
@@ -45,7 +47,8 @@ const DefaultJournal = 10_000
 func New(log *slog.Logger, loader Loader) *Gateway {
 	return &Gateway{
 		log: log, loader: loader, journal: NewJournal(DefaultJournal), sessions: newSessions(),
-		listeners: make(map[string]*listener), stop: make(chan struct{}),
+		listeners: make(map[string]*listener), states: make(map[string]*portState),
+		switches: make(map[string]portSwitch), stop: make(chan struct{}),
 	}
 }
 

@@ -97,6 +97,7 @@ func (s *Session) start(hijacked net.Conn, c *portConn, head []byte) {
 	conn, _ := unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
 	c.hijacked.Store(true)
 	c.left()
+	c.http = nil
 	conn.SetWriteDeadline(time.Now().Add(handshakeWrite))
 	if _, err := conn.Write(head); err != nil {
 		c.Close() // and with it, what is pending

@@ -22,16 +22,21 @@ type leg struct {
 	keys    wire.Keys  // masks of what we ourselves send to a host
 	midway  bool       // what is written so far ends inside a message
 	inFrame bool       // …inside a wire frame
-	queue   []byte     // injected messages, whole, that wait for the end of a message
-	control []byte     // injected control frames that wait for the end of a frame
+	held    *injected  // what waits for a place in between; nil: nothing
 	failed  error      // of a write, after which nothing more is written
 
 	until     atomic.Int64 // when reading has to end, unix nanoseconds; 0: not known yet
-	waiting   atomic.Bool  // queue or control is not empty
+	waiting   atomic.Bool  // held is not nil
 	closeSent bool         // nothing more is written; guarded by mu
 	gotClose  atomic.Bool  // the peer sent its Close
 	closing   *Cause       // the Close that the peer will get from us in the end; guarded by Session.mu
 	pong      atomic.Int64 // when the last of our pings was answered, unix nanoseconds
+}
+
+// injected is frames of ours that wait until the peer may get them.
+type injected struct {
+	messages []byte // whole, for the end of a message
+	control  []byte // for the end of a wire frame
 }
 
 // maxQueued bounds the bytes of injected messages that wait for a slow or busy peer.
@@ -76,19 +81,26 @@ func (l *leg) put(p []byte) error {
 
 // drain writes what waits, as far as the place allows. mu is held.
 func (l *leg) drain() error {
-	if !l.inFrame && len(l.control) > 0 {
-		if err := l.put(l.control); err != nil {
+	w := l.held
+	if w == nil {
+		return nil
+	}
+	if !l.inFrame && len(w.control) > 0 {
+		if err := l.put(w.control); err != nil {
 			return err
 		}
-		l.control = nil
+		w.control = nil
 	}
-	if !l.midway && len(l.queue) > 0 {
-		if err := l.put(l.queue); err != nil {
+	if !l.midway && len(w.messages) > 0 {
+		if err := l.put(w.messages); err != nil {
 			return err
 		}
-		l.queue = nil
+		w.messages = nil
 	}
-	l.waiting.Store(len(l.queue)+len(l.control) > 0)
+	if len(w.messages)+len(w.control) == 0 {
+		l.held = nil
+		l.waiting.Store(false)
+	}
 	return nil
 }
 
@@ -97,15 +109,19 @@ func (l *leg) drain() error {
 func (l *leg) inject(op wire.Op, payload []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.closeSent:
+	if l.closeSent {
 		return ErrClosed
-	case len(l.queue)+len(l.control)+len(payload) > maxQueued:
+	}
+	if l.held == nil {
+		l.held = &injected{}
+	}
+	switch w := l.held; {
+	case len(w.messages)+len(w.control)+len(payload) > maxQueued:
 		return ErrFull
 	case op.IsControl():
-		l.control = l.appendFrame(l.control, op, payload)
+		w.control = l.appendFrame(w.control, op, payload)
 	default:
-		l.queue = l.appendFrame(l.queue, op, payload)
+		w.messages = l.appendFrame(w.messages, op, payload)
 	}
 	l.waiting.Store(true)
 	return l.drain()

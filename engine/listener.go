@@ -2,13 +2,11 @@ package engine
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -17,16 +15,14 @@ import (
 // listener accepts connections on one address of a port.
 type listener struct {
 	g       *Gateway
-	address string
+	key     string // in Gateway.listeners
+	address string // as the configuration has it
 	ln      net.Listener
 	port    atomic.Pointer[Port]
+	state   atomic.Pointer[portState]
 	server  atomic.Pointer[fasthttp.Server]
-	done    chan struct{}
-
-	mu        sync.Mutex
-	open      map[*portConn]struct{} // connections that serve HTTP
-	perClient map[netip.Addr]int
-	count     int
+	quit    chan struct{} // closed when the listener is
+	done    chan struct{} // closed when its goroutine has ended
 }
 
 // open listens on the addresses of a snapshot that are not listened on yet. On
@@ -34,11 +30,12 @@ type listener struct {
 func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 	var opened []*listener
 	for _, p := range next.Ports {
-		if p.Disabled {
+		if !g.serves(p) {
 			continue
 		}
 		for _, address := range p.Listen {
-			if g.listeners[address] != nil {
+			key := p.listenKey(address)
+			if g.listeners[key] != nil {
 				continue
 			}
 			ln, err := net.Listen("tcp", address)
@@ -51,37 +48,43 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 					Hint: "stop what listens there, or write another address for `listen:`",
 				}
 			}
-			opened = append(opened, &listener{
-				g: g, address: address, ln: ln, done: make(chan struct{}),
-				open: make(map[*portConn]struct{}), perClient: make(map[netip.Addr]int),
-			})
+			opened = append(opened, &listener{g: g, key: key, address: address, ln: ln, quit: make(chan struct{}), done: make(chan struct{})})
 		}
 	}
 	return opened, nil
+}
+
+// listenKey is by what a listener is found again: its address, whatever port it
+// is on, but the port alone where the system chooses the number.
+func (p *Port) listenKey(address string) string {
+	if _, number, err := net.SplitHostPort(address); err == nil && number == "0" {
+		return p.Name + " " + address
+	}
+	return address
 }
 
 // attach gives every listener its port of the new snapshot, starts the new ones
 // and closes those whose address is gone.
 func (g *Gateway) attach(next *Snapshot, opened []*listener) {
 	for _, l := range opened {
-		g.listeners[l.address] = l
+		g.listeners[l.key] = l
 	}
 	wanted := make(map[string]*Port)
 	for _, p := range next.Ports {
-		if !p.Disabled {
+		if g.serves(p) {
 			for _, address := range p.Listen {
-				wanted[address] = p
+				wanted[p.listenKey(address)] = p
 			}
 		}
 	}
-	for address, l := range g.listeners {
-		p := wanted[address]
+	for key, l := range g.listeners {
+		p := wanted[key]
 		if p == nil {
 			l.close()
-			delete(g.listeners, address)
+			delete(g.listeners, key)
 			continue
 		}
-		l.use(p)
+		l.use(p, g.state(p.Name))
 	}
 	for _, l := range opened {
 		go l.accept()
@@ -102,10 +105,16 @@ func (g *Gateway) Addresses() map[string][]string {
 }
 
 // use makes the listener serve a port from the next connection on.
-func (l *listener) use(p *Port) {
+func (l *listener) use(p *Port, state *portState) {
 	if old := l.port.Load(); old == nil || old.Limits != p.Limits {
 		l.server.Store(l.newServer(p))
 	}
+	if old := l.port.Load(); p.Backlog > 0 || old != nil && old.Backlog > 0 {
+		if err := setBacklog(l.ln, p.Backlog); err != nil {
+			l.g.log.Warn("the length of the accept queue stays the system's", "port", p.Name, "error", err)
+		}
+	}
+	l.state.Store(state)
 	l.port.Store(p)
 }
 
@@ -118,7 +127,7 @@ func (l *listener) newServer(p *Port) *fasthttp.Server {
 		ReadTimeout:                   p.Limits.Handshake,
 		WriteTimeout:                  p.Limits.Handshake,
 		IdleTimeout:                   p.Limits.Handshake,
-		ReadBufferSize:                p.Limits.Header + p.Limits.URI,
+		ReadBufferSize:                p.Limits.Header + p.Limits.URI + maxVerb,
 		MaxRequestBodySize:            maxRequestBody,
 		KeepHijackedConns:             true,
 		ReduceMemoryUsage:             true, // the readers go back to their pool before the handler runs, also those of sessions
@@ -129,6 +138,9 @@ func (l *listener) newServer(p *Port) *fasthttp.Server {
 		Logger:                        quietLogger{},
 	}
 }
+
+// maxVerb is room for the rest of the request line beside the target.
+const maxVerb = 64
 
 // maxRequestBody bounds bodies of requests, which no upgrade has.
 const maxRequestBody = 1 << 20
@@ -150,11 +162,13 @@ func (l *listener) accept() {
 			return
 		case err != nil: // mostly: no file descriptors left
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			l.g.log.Error("cannot accept a connection", "port", l.port.Load().Name, "error", err, "again in", pause)
-			time.Sleep(pause)
+			l.g.log.Error("cannot accept a connection", "port", l.port.Load().Name, "error", err, "hint", acceptHint(err), "again in", pause)
+			l.rest(pause)
 			continue
 		}
 		pause = 0
+		for wait := l.pace(); wait > 0 && l.rest(wait); wait = l.pace() { // meanwhile others wait in the system's queue
+		}
 		if c := l.admit(conn); c != nil {
 			go l.serve(c)
 		} else {
@@ -163,115 +177,39 @@ func (l *listener) accept() {
 	}
 }
 
-// admit counts a connection in, unless the port's access list or a limit
-// forbids it.
-func (l *listener) admit(conn net.Conn) *portConn {
-	p := l.port.Load()
-	remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil || !p.Access.Allows(remote.Addr()) {
-		return nil
+// acceptHint says what to do about an error of accepting.
+func acceptHint(err error) string {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return "no file descriptors are left: raise the limit of open files (ulimit -n, LimitNOFILE), or set limits.connections"
 	}
-	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p.Limits.Connections > 0 && l.count >= p.Limits.Connections ||
-		p.Limits.PerClient > 0 && l.perClient[remote.Addr()] >= p.Limits.PerClient {
-		return nil
-	}
-	c := &portConn{Conn: conn, l: l, remote: remote}
-	l.count++
-	l.perClient[remote.Addr()]++
-	l.open[c] = struct{}{}
-	return c
+	return ""
 }
 
-// serve reads requests from a connection until it ends or becomes a session.
-func (l *listener) serve(c *portConn) {
-	l.g.live.Add(1)
-	defer l.g.live.Done()
-	defer func() {
-		if r := recover(); r != nil {
-			l.g.panicked("http", r)
-			c.Close()
-		}
-	}()
-	var conn net.Conn = c
-	if config := l.port.Load().TLS; config != nil {
-		conn = tls.Server(c, config)
-	}
-	if err := l.server.Load().ServeConn(conn); err != nil && !c.hijacked.Load() {
-		c.Close()
+// rest waits; it returns false when the listener is closed meanwhile.
+func (l *listener) rest(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.quit:
+		return false
 	}
 }
 
-// close stops accepting and ends the connections that are not sessions.
+// pace says how long the connection that was accepted has to wait for its turn.
+func (l *listener) pace() time.Duration {
+	return l.state.Load().pace(l.g.now(), l.port.Load().Limits)
+}
+
+// close stops accepting and ends the connections that are not sessions. g.mu is held.
 func (l *listener) close() {
+	close(l.quit)
 	l.ln.Close()
 	<-l.done
-	l.mu.Lock()
-	var open []*portConn
-	for c := range l.open {
-		open = append(open, c)
+	for _, state := range l.g.states { // the address may have been another port's before
+		state.end(l)
 	}
-	l.mu.Unlock()
-	for _, c := range open {
-		c.SetReadDeadline(longAgo)
-	}
-}
-
-// portConn is an accepted connection. It counts against the port's limits until
-// it is closed, also as a session, and frees an upgrade that never got to be one.
-type portConn struct {
-	net.Conn
-	l        *listener
-	remote   netip.AddrPort
-	hijacked atomic.Bool
-	closed   sync.Once
-	pending  *Session // dialled, not yet running
-}
-
-// Close closes the connection and gives its place back.
-func (c *portConn) Close() error {
-	err := c.Conn.Close()
-	c.closed.Do(func() {
-		c.left()
-		c.l.discount(c.remote.Addr())
-		if c.pending != nil {
-			c.pending.abandon()
-			c.pending = nil
-		}
-	})
-	return err
-}
-
-// CloseWrite sends a FIN; what the peer still sends can be read.
-func (c *portConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
-
-// discount takes a connection off the port's counts.
-func (l *listener) discount(client netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.count--
-	if l.perClient[client]--; l.perClient[client] <= 0 {
-		delete(l.perClient, client)
-	}
-}
-
-// left takes the connection off the list of those that serve HTTP.
-func (c *portConn) left() {
-	c.l.mu.Lock()
-	defer c.l.mu.Unlock()
-	delete(c.l.open, c)
-}
-
-// unwrap returns the connection that a session uses: the TLS connection, or the
-// TCP connection itself where the platform can wait on it without a buffer.
-func unwrap(conn net.Conn) (session net.Conn, c *portConn) {
-	if t, ok := conn.(*tls.Conn); ok {
-		return t, t.NetConn().(*portConn)
-	}
-	c = conn.(*portConn)
-	return c, c
 }
 
 // requestContext is the upgrade's deadline.

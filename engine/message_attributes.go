@@ -76,6 +76,8 @@ func (r *Request) value(a Attr) Value {
 		return StringValue(r.Host)
 	case requestClient:
 		return StringValue(r.Client.Addr().String())
+	case requestCert, requestSubject:
+		return r.clientCertificate(a.kind)
 	}
 	return Value{}
 }

@@ -25,19 +25,10 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
-	opened, refused := g.open(next)
+	opened, refused := g.bring(next)
 	if refused != nil {
 		next.close()
 		problems = append(problems, *refused)
-		g.problems.Store(&problems)
-		return problems, ErrConfiguration
-	}
-	if err := next.start(); err != nil {
-		for _, l := range opened {
-			l.ln.Close()
-		}
-		next.close()
-		problems = append(problems, Problem{What: err.Error()})
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
@@ -54,6 +45,26 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	}
 	g.log.Info("configuration loaded", "revision", next.Revision, "ports", len(next.Ports), "policies", len(next.Policies))
 	return problems, nil
+}
+
+// bring opens the ports and starts the filters of a snapshot. With a problem
+// nothing has changed.
+func (g *Gateway) bring(next *Snapshot) ([]*listener, *Problem) {
+	before := g.switches
+	g.switches = switchesFor(before, next)
+	opened, refused := g.open(next)
+	if refused == nil {
+		err := next.start()
+		if err == nil {
+			return opened, nil
+		}
+		refused = &Problem{What: err.Error()}
+	}
+	g.switches = before
+	for _, l := range opened {
+		l.ln.Close()
+	}
+	return nil, refused
 }
 
 // start starts what has something to start.
@@ -128,7 +139,7 @@ func (g *Gateway) hold() *Snapshot {
 func (g *Gateway) rebind(old, next *Snapshot) {
 	for _, s := range g.sessions.All() {
 		w := s.websocket.Load()
-		successor := next.find(w)
+		successor := g.find(next, w)
 		switch {
 		case successor == nil && w.KeepRemoved:
 		case successor == nil:
@@ -149,10 +160,11 @@ func (w *Websocket) needsMessages() bool {
 	return w.ClientFrame != nil || w.ServerFrame != nil || w.MessageMode
 }
 
-// find returns the websocket that stands where w stood.
-func (s *Snapshot) find(w *Websocket) *Websocket {
-	p := s.Ports[w.Port]
-	if p == nil || p.Disabled {
+// find returns the websocket that stands where w stood. A port that was disabled
+// by hand keeps its sessions, unless it was told to drain them.
+func (g *Gateway) find(next *Snapshot, w *Websocket) *Websocket {
+	p := next.Ports[w.Port]
+	if p == nil || p.Disabled && !g.serves(p) {
 		return nil
 	}
 	for _, candidate := range p.Websockets {

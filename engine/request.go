@@ -2,6 +2,7 @@ package engine
 
 import (
 	"crypto/tls"
+	"encoding/pem"
 	"net"
 	"net/netip"
 	"net/url"
@@ -35,10 +36,12 @@ type Request struct {
 	Query   string // the raw query of URI, without the question mark
 	Host    string // the one host that every filter sees
 	Headers *Headers
-	Client  netip.AddrPort       // who connected
+	Client  netip.AddrPort       // who asks; port 0 where only a proxy's X-Forwarded-For tells
 	TLS     *tls.ConnectionState // nil without TLS
 	Proto   string               // "HTTP/1.1"
 	At      time.Time            // when the request was read
+
+	Forwarded *Forwarded // what trusted proxies said; nil where the client connected itself
 }
 
 // QueryValue returns the first value of a query parameter, percent-decoded.
@@ -59,7 +62,7 @@ func (r *Request) QueryValue(name string) (string, bool) {
 
 // Scheme is "wss" or "ws", by whether the client came over TLS.
 func (r *Request) Scheme() string {
-	if r.TLS != nil {
+	if r.Secure() {
 		return "wss"
 	}
 	return "ws"
@@ -85,4 +88,17 @@ type Socket struct {
 	Host        string        // the remote host's name, or host:port
 	Address     string        // the address that was dialled
 	Release     func()        // gives the connection's place at the host back; may be nil
+}
+
+// clientCertificate is the certificate that the client proved itself with: as
+// PEM, or its subject as RFC 4514 writes it. Missing where none was given.
+func (r *Request) clientCertificate(kind attrKind) Value {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return Value{}
+	}
+	cert := r.TLS.PeerCertificates[0]
+	if kind == requestSubject {
+		return StringValue(cert.Subject.String())
+	}
+	return StringValue(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})))
 }

@@ -89,7 +89,7 @@ func (w *Websocket) allowsOrigin(q *Request) bool {
 	origin := q.Headers.Get("Origin")
 	if len(w.Origins) == 0 {
 		scheme := "http://"
-		if q.TLS != nil {
+		if q.Secure() {
 			scheme = "https://"
 		}
 		return strings.EqualFold(origin, scheme+q.Host)

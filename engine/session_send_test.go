@@ -196,7 +196,7 @@ func TestInjectedMessagesAreBounded(t *testing.T) {
 	for ; err == nil && n < 100; n++ {
 		err = l.inject(wire.Text, make([]byte, 64<<10))
 	}
-	if !errors.Is(err, ErrFull) || len(l.queue) > maxQueued+1024 || n < 15 {
-		t.Errorf("%d messages, %d bytes wait, then %v", n, len(l.queue), err)
+	if !errors.Is(err, ErrFull) || len(l.held.messages) > maxQueued+1024 || n < 15 {
+		t.Errorf("%d messages, %d bytes wait, then %v", n, len(l.held.messages), err)
 	}
 }

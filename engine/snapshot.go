@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -37,20 +38,34 @@ type Console struct {
 
 // Port is a listener: an alias for an address, and what is attached to it.
 type Port struct {
-	Name       string
-	Listen     []string // host:port each
-	Disabled   bool
-	TLS        *tls.Config
-	Access     Access
-	Limits     PortLimits
-	Websockets []*Websocket
-	At         Position
+	Name      string
+	Listen    []string // host:port each
+	Disabled  bool
+	TLS       *tls.Config // nil: none
+	TLSListen []string    // those of Listen that speak TLS; empty: all do when TLS is set
+	Backlog   int         // of the accept queue; 0: the system's
+	Access    Access
+	// TrustedProxies may say in X-Forwarded-For, and in a header of the PROXY
+	// protocol, for whom they speak.
+	TrustedProxies []netip.Prefix
+	ProxyProtocol  ProxyProtocol
+	Limits         PortLimits
+	Health, Ready  string // paths of the gateway's own answers; empty: none
+	Websockets     []*Websocket
+	At             Position
+}
+
+// SpeaksTLS tells whether clients come to an address of the port with wss://.
+func (p *Port) SpeaksTLS(address string) bool {
+	return p.TLS != nil && (len(p.TLSListen) == 0 || slices.Contains(p.TLSListen, address))
 }
 
 // PortLimits bounds what a port accepts.
 type PortLimits struct {
 	Connections int           // open connections in all; 0: no limit
 	PerClient   int           // open connections from one address; 0: no limit
+	AcceptRate  int           // connections a second; past it they wait in the system's queue; 0: no limit
+	AcceptBurst int           // how many of them may come at once
 	Header      int           // bytes of a request's header block; 431 past it
 	URI         int           // bytes of a request's target; 414 past it
 	Handshake   time.Duration // time to send the request

@@ -9,9 +9,9 @@ import (
 
 // sweepState is what the sweep remembers of a session from one look to the next.
 type sweepState struct {
-	messages int64     // seen by the last look
-	active   time.Time // when a look last saw new messages
-	pinged   time.Time
+	messages int64 // seen by the last look
+	active   int64 // when a look last saw new messages, in unix nanoseconds; 0: no look yet
+	pinged   int64 // when our last ping was sent; 0: none yet
 }
 
 // sweepEvery is how often the sweep looks at all sessions: timeouts are not
@@ -42,8 +42,8 @@ func (s *Session) look(now time.Time) {
 	}
 	s.letGo()
 	w := s.websocket.Load()
-	if n := s.traffic(ClientSide).Messages + s.traffic(HostSide).Messages; n != s.sweep.messages || s.sweep.active.IsZero() {
-		s.sweep.messages, s.sweep.active = n, now
+	if n := s.traffic(ClientSide).Messages + s.traffic(HostSide).Messages; n != s.sweep.messages || s.sweep.active == 0 {
+		s.sweep.messages, s.sweep.active = n, now.UnixNano()
 	}
 	expire := s.expire.Load()
 	switch {
@@ -51,7 +51,7 @@ func (s *Session) look(now time.Time) {
 		s.Stop(Cause{By: "reload", Code: wire.CloseServiceRestart, Reason: "configuration changed"})
 	case w.Expire > 0 && now.Sub(s.Opened) >= w.Expire, expire != 0 && now.UnixNano() >= expire:
 		s.Stop(Cause{By: "expiry", Code: wire.CloseGoingAway, Reason: "session expired"})
-	case w.Idle > 0 && now.Sub(s.sweep.active) >= w.Idle:
+	case w.Idle > 0 && now.UnixNano()-s.sweep.active >= int64(w.Idle):
 		s.Stop(Cause{By: "idle timeout", Code: wire.CloseGoingAway, Reason: "idle for " + w.Idle.String()})
 	case w.Limits.MessageTime > 0 && s.halfwayFor(now) >= w.Limits.MessageTime:
 		s.Stop(Cause{By: "message time", Code: wire.ClosePolicyViolation, Reason: "a message took longer than " + w.Limits.MessageTime.String()})
@@ -73,19 +73,20 @@ func (s *Session) halfwayFor(now time.Time) (longest time.Duration) {
 // ping sends the gateway's own keep-alive to both peers, and ends the session
 // when one has not answered the last in time.
 func (s *Session) ping(p Ping, now time.Time) {
-	if !s.sweep.pinged.IsZero() {
+	if s.sweep.pinged != 0 {
+		since := time.Duration(now.UnixNano() - s.sweep.pinged)
 		for i := range s.legs {
 			l := &s.legs[i]
-			if l.pong.Load() < s.sweep.pinged.UnixNano() && now.Sub(s.sweep.pinged) >= p.Timeout {
+			if l.pong.Load() < s.sweep.pinged && since >= p.Timeout {
 				s.Stop(Cause{By: dirName(l.side), Code: wire.CloseGoingAway, Reason: "no pong within " + p.Timeout.String()})
 				return
 			}
 		}
-		if now.Sub(s.sweep.pinged) < max(p.Every, p.Timeout) {
+		if since < max(p.Every, p.Timeout) {
 			return
 		}
 	}
-	s.sweep.pinged = now
+	s.sweep.pinged = now.UnixNano()
 	payload := append([]byte(pingMark), strconv.FormatInt(now.UnixNano(), 36)...)
 	for i := range s.legs {
 		s.aside(func() { s.legs[i].inject(wire.Ping, payload) })

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"net/netip"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -49,6 +47,10 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 		writeAnswer(ctx, *refused)
 		return
 	}
+	if a, ok := l.g.probe(u.port, q); ok {
+		writeAnswer(ctx, a)
+		return
+	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
 	if u.run(q); u.connected() {
 		taken = true
@@ -59,32 +61,6 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	u.record(q)
 	writeAnswer(ctx, u.answer)
 }
-
-// request reads the HTTP request into our own form, or says why it is none.
-func (l *listener) request(ctx *fasthttp.RequestCtx) (*Request, *portConn, *Answer) {
-	_, conn := unwrap(connOf(ctx))
-	headers, err := wire.ParseHeaders(ctx.Request.Header.RawHeaders())
-	if err != nil {
-		a := refusal(400, err.Error(), "", "")
-		return nil, nil, &a
-	}
-	q := &Request{
-		Method: string(ctx.Method()), Headers: headers, Client: conn.remote, At: l.g.now(), TLS: ctx.TLSConnectionState(),
-		Proto: string(ctx.Request.Header.Protocol()),
-	}
-	if err := q.setTarget(string(ctx.Request.Header.RequestURI())); err != nil {
-		a := refusal(400, err.Error(), "", "")
-		return nil, nil, &a
-	}
-	if limit := l.port.Load().Limits.URI; len(q.URI) > limit {
-		a := refusal(414, "the request target is longer than the port allows", "", "")
-		return nil, nil, &a
-	}
-	return q, conn, nil
-}
-
-// connOf returns the connection under a request.
-func connOf(ctx *fasthttp.RequestCtx) net.Conn { return ctx.Conn() }
 
 // run takes the request through all checks and the upgrade policy.
 func (u *upgrading) run(q *Request) {
@@ -283,8 +259,3 @@ func NewMessage(hook Hook, q *Request, op wire.Op, body []byte) *Message {
 }
 
 var errTarget = errors.New("the request target is not a plain path")
-
-// remoteAddr is the client's address, an IPv4 one in its plain form.
-func remoteAddr(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}

@@ -46,7 +46,9 @@ func (d *Doc) String() string {
 	for _, paragraph := range strings.Split(d.Text, "\n\n") {
 		b.WriteString(wrap(paragraph, "  ") + "\n\n")
 	}
-	fmt.Fprintf(&b, "Used in  %s\n", strings.Join(d.Hooks, ", "))
+	if len(d.Hooks) > 0 {
+		fmt.Fprintf(&b, "Used in  %s\n", strings.Join(d.Hooks, ", "))
+	}
 	if len(d.Reads) > 0 {
 		fmt.Fprintf(&b, "Reads    %s\n", strings.Join(d.Reads, ", "))
 	}

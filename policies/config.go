@@ -11,7 +11,7 @@ import (
 // Source is this package's own source: the comments of [Config] and what is in
 // it are the descriptions of the schema.
 //
-//go:embed config.go
+//go:embed config.go port_config.go
 var Source embed.FS
 
 // Config is what the author wrote, decoded: the top-level keys of all files of
@@ -103,75 +103,6 @@ type Scripts struct {
 	SendsPerCall int `yaml:"sendsPerCall" default:"100" min:"1" max:"100"`
 	// ErrorsPerMinute is after how many aborts within a minute a script is not run in a session and direction until the minute is over.
 	ErrorsPerMinute int `yaml:"errorsPerMinute" default:"60" min:"1"`
-}
-
-// Port is a listener: addresses, access, limits and what is attached to it.
-type Port struct {
-	// Listen is the address to listen on, host:port, or a list of them. Without a host it is every address of the machine.
-	Listen []string `yaml:"listen" required:"true"`
-	// Enabled makes the port listen.
-	Enabled bool `yaml:"enabled" default:"true"`
-	// TLS makes the port speak TLS: clients come with wss://.
-	TLS *PortTLS `yaml:"tls"`
-	// Access says which client addresses may connect.
-	Access Access `yaml:"access"`
-	// IdleTimeout ends sessions that carry no data message for so long, unless the websocket says otherwise.
-	IdleTimeout time.Duration `yaml:"idleTimeout" default:"5m" min:"0s"`
-	// Limits bounds what the port accepts.
-	Limits PortLimits `yaml:"limits"`
-	// Websockets are the paths on which clients may open WebSockets.
-	Websockets []*Websocket `yaml:"websockets"`
-
-	located
-}
-
-// PortTLS is the gateway's own identity towards clients.
-type PortTLS struct {
-	// Cert is the PEM file of the certificate and those between it and the authority.
-	Cert string `yaml:"cert"`
-	// Key is the PEM file of the private key.
-	Key string `yaml:"key"`
-	// Certificates are more certificates; the client's server name (SNI) chooses.
-	Certificates []Certificate `yaml:"certificates"`
-	// ClientAuth asks clients for certificates: none, request (checked when given) or require.
-	ClientAuth string `yaml:"clientAuth" default:"none" oneof:"none request require"`
-	// ClientCA is the PEM file of the authorities that may have signed client certificates.
-	ClientCA string `yaml:"clientCA"`
-	// MinVersion is the oldest version of TLS that is spoken.
-	MinVersion string `yaml:"minVersion" default:"1.2" oneof:"1.2 1.3"`
-}
-
-// Certificate is a certificate with its key.
-type Certificate struct {
-	// Cert is the PEM file of the certificate and those between it and the authority.
-	Cert string `yaml:"cert" required:"true"`
-	// Key is the PEM file of the private key.
-	Key string `yaml:"key" required:"true"`
-}
-
-// Access says which client addresses may connect. The longest network that
-// contains the address decides, deny before allow.
-type Access struct {
-	// Default is for addresses in neither list.
-	Default string `yaml:"default" default:"allow" oneof:"allow deny"`
-	// Allow lists networks and addresses that may connect.
-	Allow []engine.Prefix `yaml:"allow"`
-	// Deny lists networks and addresses that may not.
-	Deny []engine.Prefix `yaml:"deny"`
-}
-
-// PortLimits bounds what a port accepts.
-type PortLimits struct {
-	// Connections is how many connections may be open. 0 is no limit.
-	Connections int `yaml:"connections" min:"0"`
-	// PerClient is how many connections one client address may have open. 0 is no limit.
-	PerClient int `yaml:"perClient" min:"0"`
-	// Header is how long the headers of a request may be together; past it the answer is 431.
-	Header engine.Size `yaml:"header" default:"16KiB" min:"1KiB" max:"1MiB"`
-	// URI is how long the target of a request may be; past it the answer is 414.
-	URI engine.Size `yaml:"uri" default:"8KiB" min:"64" max:"1MiB"`
-	// Handshake is how long a client may take to send its request.
-	Handshake time.Duration `yaml:"handshake" default:"10s" min:"100ms"`
 }
 
 // Websocket is a path on a port with its hooks and limits.

@@ -11,10 +11,7 @@ var laterKeys = map[string]map[string]string{
 		"bridges": "HTTP bridges come with a later version", "cluster": "fleets come with a later version",
 	},
 	"port": {
-		"routes":         "plain HTTP routes come with a later version",
-		"proxyProtocol":  "the PROXY protocol comes with a later version; until then every client has the address that connected",
-		"trustedProxies": "X-Forwarded-For is not believed in this version; every client has the address that connected",
-		"backlog":        "the length of the accept queue is the system's",
+		"routes": "plain HTTP routes come with a later version",
 	},
 	"websocket": {
 		"endpoint": "endpoints come with a later version",

@@ -3,6 +3,7 @@ package policies
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -24,6 +25,8 @@ type Options struct {
 	Payloads int                              // how many bytes of payloads the traffic log keeps where the author does not say
 	StandIn  string                           // host:port that is dialled in place of remote hosts marked `dev: echo`; empty: themselves
 	Trails   int                              // of one message in how many it keeps the whole trail where the author does not say
+
+	reopen func() (fs.FS, io.Closer, error) // the gateway's directory, for files that are read again between loads
 }
 
 // Load reads the gateway in a directory and compiles it to a snapshot. It lists
@@ -38,6 +41,13 @@ func Load(ctx context.Context, dir string, options Options, old *engine.Snapshot
 		return nil, []engine.Problem{*problem}
 	}
 	defer root.Close()
+	options.reopen = func() (fs.FS, io.Closer, error) {
+		again, err := os.OpenRoot(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		return again.FS(), again, nil
+	}
 	return load(ctx, root.FS(), options, tableOfFilters(), old)
 }
 
@@ -94,6 +104,9 @@ func openDirectory(dir string) (*os.Root, *engine.Problem) {
 // load is Load over any file system and table of filters.
 func load(ctx context.Context, files fs.FS, options Options, kinds catalog, old *engine.Snapshot) (*engine.Snapshot, []engine.Problem) {
 	options = options.withDefaults()
+	if options.reopen == nil {
+		options.reopen = func() (fs.FS, io.Closer, error) { return files, io.NopCloser(nil), nil }
+	}
 	all := &report{secrets: make(map[string]string)}
 	m := readConfig(all, files, options, kinds)
 	r := m.reader

@@ -1,14 +1,9 @@
 package policies
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
-	"os"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,11 +17,18 @@ import (
 func (c *compiler) port(name string, p *Port) *engine.Port {
 	out := &engine.Port{
 		Name: name, Listen: p.Listen, Disabled: !p.Enabled, At: p.place.position(),
-		Access: engine.Access{DenyByDefault: p.Access.Default == "deny", Allow: prefixes(p.Access.Allow), Deny: prefixes(p.Access.Deny)},
+		Access:  engine.Access{DenyByDefault: p.Access.Default == "deny", Allow: prefixes(p.Access.Allow), Deny: prefixes(p.Access.Deny)},
+		Backlog: p.Backlog, Health: p.Health, Ready: p.Ready,
+		TrustedProxies: prefixes(p.TrustedProxies),
+		ProxyProtocol:  map[string]engine.ProxyProtocol{"accept": engine.ProxyAccept, "require": engine.ProxyRequire}[p.ProxyProtocol],
 		Limits: engine.PortLimits{
 			Connections: p.Limits.Connections, PerClient: p.Limits.PerClient,
+			AcceptRate: p.Limits.AcceptRate, AcceptBurst: p.Limits.AcceptBurst,
 			Header: int(p.Limits.Header), URI: int(p.Limits.URI), Handshake: p.Limits.Handshake,
 		},
+	}
+	if out.Limits.AcceptBurst == 0 {
+		out.Limits.AcceptBurst = out.Limits.AcceptRate
 	}
 	if list := member(p.node, "listen"); list != nil && len(list.Content) == 0 && list.Kind == yaml.SequenceNode {
 		c.errorf(p.place, "write `listen: 127.0.0.1:8080`", "port %q has no address to listen on", name)
@@ -35,8 +37,14 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 		c.address(p.item("listen", i), fmt.Sprintf("port %q", name), address, p.Enabled)
 	}
 	if p.TLS != nil {
+		for i, address := range p.TLS.Listen {
+			c.address(p.tlsItem("listen", i), fmt.Sprintf("port %q", name), address, p.Enabled)
+		}
+		out.Listen, out.TLSListen = slices.Concat(p.Listen, p.TLS.Listen), p.TLS.Listen
 		out.TLS = c.portTLS(name, p)
 	}
+	c.checkProxies(name, p)
+	c.checkProbes(name, p)
 	seen := make(map[string]*Websocket)
 	for _, w := range p.Websockets {
 		if w == nil {
@@ -51,6 +59,39 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 		out.Websockets = append(out.Websockets, c.websocket(name, p, w))
 	}
 	return out
+}
+
+// checkProbes finds paths of the port's own answers that no request has, or that
+// hide a websocket.
+func (c *compiler) checkProbes(name string, p *Port) {
+	for field, path := range map[string]string{"health": p.Health, "ready": p.Ready} {
+		switch {
+		case path == "":
+			continue
+		case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#*{} "):
+			c.errorf(p.at(field), "write a plain path such as /"+field, "port %q: %q is no path", name, path)
+		}
+		for _, w := range p.Websockets {
+			if w != nil && w.Path == path {
+				c.errorf(p.at(field), "give one of them another path", "port %q: %s hides the websocket at %s", name, path, w.place.position())
+			}
+		}
+	}
+	if p.Health != "" && p.Health == p.Ready {
+		c.errorf(p.at("ready"), "write `ready: /ready`", "port %q has the same path for health and ready", name)
+	}
+}
+
+// checkProxies finds trust that is given to nobody, or to everybody.
+func (c *compiler) checkProxies(name string, p *Port) {
+	if p.ProxyProtocol != "off" && len(p.TrustedProxies) == 0 {
+		c.errorf(p.at("proxyProtocol"), "add `trustedProxies: [10.0.0.0/8]` with the addresses of the proxies", "port %q reads the PROXY protocol from trusted proxies, and has none", name)
+	}
+	for i, proxy := range p.TrustedProxies {
+		if proxy.Bits() == 0 {
+			c.warnf(p.item("trustedProxies", i), "name the addresses of the proxies", "port %q trusts everybody: a client is then whoever it says it is", name)
+		}
+	}
 }
 
 func prefixes(list []engine.Prefix) []netip.Prefix {
@@ -88,87 +129,6 @@ func (c *compiler) address(at place, who, address string, enabled bool) {
 
 // isEvery tells whether a host means every address of the machine.
 func isEvery(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
-
-// portTLS loads the certificates of a port.
-func (c *compiler) portTLS(name string, p *Port) *tls.Config {
-	out := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-	if p.TLS.MinVersion == "1.3" {
-		out.MinVersion = tls.VersionTLS13
-	}
-	all := p.TLS.Certificates
-	if p.TLS.Cert != "" || p.TLS.Key != "" {
-		all = slices.Concat([]Certificate{{p.TLS.Cert, p.TLS.Key}}, all)
-	}
-	if len(all) == 0 {
-		c.errorf(p.at("tls"), "write `tls: {cert: tls/server.crt, key: tls/server.key}`", "port %q speaks TLS and has no certificate", name)
-	}
-	for _, pair := range all {
-		if cert, ok := c.certificate(p.at("tls"), name, pair); ok {
-			out.Certificates = append(out.Certificates, cert)
-		}
-	}
-	c.clientAuth(out, name, p)
-	return out
-}
-
-func (c *compiler) certificate(at place, port string, pair Certificate) (tls.Certificate, bool) {
-	if pair.Cert == "" || pair.Key == "" {
-		c.errorf(at, "write both `cert` and `key`", "port %q: a certificate needs its key, and a key its certificate", port)
-		return tls.Certificate{}, false
-	}
-	certPEM, err := c.pem(at, pair.Cert)
-	if err != nil {
-		return tls.Certificate{}, false
-	}
-	keyPEM, err := c.pem(at, pair.Key)
-	if err != nil {
-		return tls.Certificate{}, false
-	}
-	cert, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		c.errorf(at, "both files must be PEM, and belong together", "port %q: certificate %s with key %s cannot be used: %s", port, pair.Cert, pair.Key, strings.TrimPrefix(err.Error(), "tls: "))
-		return tls.Certificate{}, false
-	}
-	return cert, true
-}
-
-// pem reads a file of the gateway's directory, or by an absolute name.
-func (c *compiler) pem(at place, name string) (text []byte, err error) {
-	if path.IsAbs(name) {
-		if text, err = os.ReadFile(name); err == nil {
-			c.reader.files.note(name, text)
-		}
-	} else {
-		text, err = fs.ReadFile(c.reader.files, path.Clean(name))
-	}
-	if err != nil {
-		c.errorf(at, "relative names start at the gateway's directory and stay in it; absolute ones are taken as they are", "%s", fileProblem(name, err))
-	}
-	return text, err
-}
-
-// clientAuth makes the port ask clients for certificates.
-func (c *compiler) clientAuth(out *tls.Config, name string, p *Port) {
-	if p.TLS.ClientAuth == "none" {
-		return
-	}
-	out.ClientAuth = tls.VerifyClientCertIfGiven
-	if p.TLS.ClientAuth == "require" {
-		out.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	if p.TLS.ClientCA == "" {
-		c.errorf(p.at("tls.clientAuth"), "add `clientCA:` with the PEM file of the authority", "port %q asks for client certificates and knows no authority", name)
-		return
-	}
-	text, err := c.pem(p.at("tls.clientCA"), p.TLS.ClientCA)
-	if err != nil {
-		return
-	}
-	out.ClientCAs = x509.NewCertPool()
-	if !out.ClientCAs.AppendCertsFromPEM(text) {
-		c.errorf(p.at("tls.clientCA"), "the file must hold certificates as PEM", "port %q: no certificate in %s", name, p.TLS.ClientCA)
-	}
-}
 
 // console checks where the console listens.
 func (c *compiler) console() engine.Console {

@@ -2,8 +2,10 @@ package remotehosts
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
+	"framegate/engine"
 	"framegate/engine/wire"
 )
 
@@ -74,16 +76,37 @@ func (h *Host) forwarded(c *Call) (*wire.Headers, error) {
 		}
 	}
 	proto := "http"
-	if q.TLS != nil {
+	if q.Secure() {
 		proto = "https"
 	}
 	return headers, addAll(headers, []string{
-		"X-Forwarded-For", q.Client.Addr().Unmap().WithZone("").String(),
+		"X-Forwarded-For", forwardedFor(q),
 		"X-Forwarded-Proto", proto,
-		"X-Forwarded-Host", q.Host,
+		"X-Forwarded-Host", forwardedHost(q),
 		"traceparent", trace,
 		h.def.CorrelationHeader, correlation,
 	})
+}
+
+// forwardedFor is the client and the trusted proxies behind it. What the client
+// itself claimed does not go on.
+func forwardedFor(q *engine.Request) string {
+	hops := []string{plainAddr(q.Client.Addr())}
+	if q.Forwarded != nil {
+		for _, proxy := range q.Forwarded.Proxies {
+			hops = append(hops, plainAddr(proxy))
+		}
+	}
+	return strings.Join(hops, ", ")
+}
+
+func plainAddr(addr netip.Addr) string { return addr.Unmap().WithZone("").String() }
+
+func forwardedHost(q *engine.Request) string {
+	if q.Forwarded != nil && q.Forwarded.Host != "" {
+		return q.Forwarded.Host
+	}
+	return q.Host
 }
 
 // headerKey is a header's name as servers compare them that take _ for -.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,10 +49,27 @@ const streamQuiet = 60 * time.Second
 
 // get asks for something of the API as JSON.
 func (c *consoleClient) get(ctx context.Context, what string, query url.Values, v any) error {
-	answer, err := c.ask(ctx, what, query)
+	answer, err := c.ask(ctx, http.MethodGet, what, query, nil)
 	if err != nil {
 		return err
 	}
+	return c.decode(answer, v)
+}
+
+// post tells the API to do something; what it answers goes into v.
+func (c *consoleClient) post(ctx context.Context, what string, body, v any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	answer, err := c.ask(ctx, http.MethodPost, what, nil, text)
+	if err != nil {
+		return err
+	}
+	return c.decode(answer, v)
+}
+
+func (c *consoleClient) decode(answer *http.Response, v any) error {
 	defer answer.Body.Close()
 	if err := json.NewDecoder(answer.Body).Decode(v); err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", c.base, err)
@@ -59,10 +77,13 @@ func (c *consoleClient) get(ctx context.Context, what string, query url.Values, 
 	return nil
 }
 
-func (c *consoleClient) ask(ctx context.Context, what string, query url.Values) (*http.Response, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/v1/"+what+"?"+query.Encode(), nil)
+func (c *consoleClient) ask(ctx context.Context, method, what string, query url.Values, body []byte) (*http.Response, error) {
+	q, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1/"+what+"?"+query.Encode(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if body != nil {
+		q.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != "" {
 		q.Header.Set("Authorization", "Bearer "+c.token)
@@ -112,7 +133,7 @@ func (e *serverEvent) decode(v any) error {
 func (c *consoleClient) stream(ctx context.Context, query url.Values, take func(serverEvent) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	answer, err := c.ask(ctx, "stream", query)
+	answer, err := c.ask(ctx, http.MethodGet, "stream", query, nil)
 	if err != nil {
 		return err
 	}

@@ -3,26 +3,43 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"framegate/filters"
 	"framegate/policies"
 )
 
 type explainCommand struct {
-	Filter string `arg:"" placeholder:"FILTER" help:"A filter type."`
+	What     string `arg:"" placeholder:"WHAT" help:"A filter type, or port, websocket or remote-host."`
+	Markdown bool   `help:"Print the keys as a Markdown table."`
 }
 
 func (explainCommand) Help() string {
 	return `
 The manual of a filter type, made from its own source: what it does, where it makes sense, its fields with defaults and
-limits, the attributes it reads and sets, and an example. framegate list filters shows all types.
+limits, the attributes it reads and sets, and an example. framegate list filters shows all types. port, websocket and
+remote-host are the manuals of those parts of a configuration.
 
-    framegate explain api-key`
+    framegate explain api-key
+    framegate explain port`
 }
 
 // Run prints the manual.
 func (c *explainCommand) Run(std stdio) error {
-	err := filters.Explain(std.out, c.Filter)
+	doc, ok, err := policies.Reference(c.What)
+	switch {
+	case err != nil:
+		return err
+	case ok && c.Markdown:
+		_, err = io.WriteString(std.out, doc.Markdown())
+		return err
+	case ok:
+		_, err = io.WriteString(std.out, doc.String())
+		return err
+	case c.Markdown:
+		return usagef("--markdown is for port, websocket and remote-host")
+	}
+	err = filters.Explain(std.out, c.What)
 	var unknown *filters.UnknownType
 	if errors.As(err, &unknown) {
 		if near, ok := policies.Nearest(unknown.Name, unknown.Types); ok {

@@ -33,6 +33,7 @@ type commands struct {
 	Connect     connectCommand     `cmd:"" help:"Talk to a WebSocket from the terminal or a script."`
 	Echo        echoCommand        `cmd:"" help:"Serve a WebSocket back end to try things against."`
 	Tail        tailCommand        `cmd:"" help:"Follow the traffic log of a running gateway."`
+	Ports       portsCommand       `cmd:"" help:"List the ports of a running gateway, enable and disable them."`
 	RemoteHosts remoteHostsCommand `cmd:"" name:"remotehosts" help:"Show the remote hosts of a running gateway: which address is out, since when, why."`
 	Bench       benchCommand       `cmd:"" help:"Measure throughput, latency, CPU and memory of an echoing WebSocket."`
 	Version     versionCommand     `cmd:"" help:"Print the version of framegate and of Go."`

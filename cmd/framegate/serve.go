@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -183,19 +182,18 @@ func (s *server) close() {
 // banner says what listens where and what to type next.
 func (s *server) banner() {
 	out := s.std.out
-	addresses := s.gateway.Addresses()
 	snapshot := s.gateway.Snapshot()
 	fmt.Fprintf(out, "framegate serves %s\n", s.dir)
 	var first string
-	for _, name := range sorted(addresses) {
-		p := snapshot.Ports[name]
-		scheme := "ws"
-		if p.TLS != nil {
-			scheme = "wss"
-		}
-		for _, address := range addresses[name] {
+	for _, port := range s.gateway.Ports() {
+		name, p := port.Name, snapshot.Ports[port.Name]
+		for _, address := range port.Addresses {
+			scheme := "ws"
+			if address.TLS {
+				scheme = "wss"
+			}
 			for _, w := range p.Websockets {
-				url := scheme + "://" + address + w.Path
+				url := scheme + "://" + address.Address + w.Path
 				fmt.Fprintf(out, "  port %-10s %s%s\n", name, url, hooks(w))
 				if first == "" {
 					first = url
@@ -234,15 +232,6 @@ func hooks(w *engine.Websocket) string {
 		}
 	}
 	return "  (" + strings.Join(parts, ", ") + ")"
-}
-
-func sorted(m map[string][]string) []string {
-	var names []string
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // writeProblems prints problems as a person reads them.

@@ -29,6 +29,8 @@ var endpoints = []endpoint{
 	{"POST", "/api/v1/sessions/*/send", (*Console).send},
 	{"GET", "/api/v1/frames", (*Console).getFrames},
 	{"GET", "/api/v1/stream", (*Console).getStream},
+	{"GET", "/api/v1/ports", (*Console).getPorts},
+	{"POST", "/api/v1/ports/*", (*Console).switchPort},
 	{"POST", "/api/v1/reload", (*Console).reload},
 }
 
@@ -55,6 +57,10 @@ func (c *Console) serve(ctx *fasthttp.RequestCtx) {
 	}()
 	secure(&ctx.Response.Header)
 	path := string(ctx.Path())
+	if path == "/health" || path == "/ready" {
+		c.probe(ctx, path)
+		return
+	}
 	api := strings.HasPrefix(path, "/api/")
 	err := c.guard.check(&ctx.Request.Header, api)
 	switch {

@@ -1,9 +1,7 @@
 package console
 
 import (
-	"cmp"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -21,15 +19,6 @@ type Gateway struct {
 	Sessions int       `json:"sessions"` // how many are open
 	Records  uint64    `json:"records"`  // sequence number of the newest record
 	Problems []Problem `json:"problems"` // of the last load, warnings included
-}
-
-// Port is a port as it is configured, and where it listens by now.
-type Port struct {
-	Name       string   `json:"name"`
-	Addresses  []string `json:"addresses"`
-	Disabled   bool     `json:"disabled,omitempty"`
-	TLS        bool     `json:"tls,omitempty"`
-	Websockets []string `json:"websockets"` // their paths
 }
 
 // Problem is something wrong with the configuration.
@@ -62,23 +51,9 @@ func (c *Console) getGateway(ctx *fasthttp.RequestCtx, _ string) error {
 	}
 	if snapshot := c.gateway.Snapshot(); snapshot != nil {
 		g.Revision, g.Loaded = snapshot.Revision, snapshot.Loaded
-		g.Ports = portsOf(snapshot, c.gateway.Addresses())
+		g.Ports = portsOf(snapshot, c.gateway.Ports())
 	}
 	return answer(ctx, fasthttp.StatusOK, g)
-}
-
-func portsOf(snapshot *engine.Snapshot, addresses map[string][]string) []Port {
-	ports := make([]Port, 0, len(snapshot.Ports))
-	for name, p := range snapshot.Ports {
-		port := Port{Name: name, Addresses: addresses[name], Disabled: p.Disabled, TLS: p.TLS != nil, Websockets: []string{}}
-		slices.Sort(port.Addresses)
-		for _, w := range p.Websockets {
-			port.Websockets = append(port.Websockets, w.Path)
-		}
-		ports = append(ports, port)
-	}
-	slices.SortFunc(ports, func(a, b Port) int { return cmp.Compare(a.Name, b.Name) })
-	return ports
 }
 
 // Reloaded is the answer to POST /api/v1/reload. With an Error, the

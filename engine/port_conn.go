@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// portConn is an accepted connection. It counts against the port's limits until
+// it is closed, also as a session, and frees an upgrade that never got to be one.
+type portConn struct {
+	net.Conn
+	state    *portState
+	counted  netip.Addr // as which client; not valid for a proxy that has not said yet
+	http     *httpPhase // nil once it is a session
+	secured  bool       // what it carries is TLS
+	hijacked atomic.Bool
+	closed   atomic.Bool
+	pending  *Session // dialled, not yet running
+}
+
+// httpPhase is what a connection knows while it serves HTTP.
+type httpPhase struct {
+	peer  netip.AddrPort // who connected, by the PROXY header where there is one
+	begun []byte         // what was read together with the PROXY header
+	line  bool           // the request line has been read
+	more  bool           // the client was refused while it may still be sending
+}
+
+// saw looks for the end of the request line, for the answer to a request that is
+// too long: 414 or 431.
+func (h *httpPhase) saw(p []byte) {
+	h.line = h.line || bytes.IndexByte(p, '\n') >= 0
+}
+
+// securedConn is a TLS connection while it serves HTTP.
+type securedConn struct {
+	*tls.Conn
+	http *httpPhase
+}
+
+// Read reads what the client sent, decrypted.
+func (c *securedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.http.saw(p[:n])
+	return n, err
+}
+
+// Read reads what came with the PROXY header first.
+func (c *portConn) Read(p []byte) (int, error) {
+	if c.http != nil && len(c.http.begun) > 0 {
+		n := copy(p, c.http.begun)
+		c.http.begun = c.http.begun[n:]
+		c.http.saw(p[:n])
+		return n, nil
+	}
+	n, err := c.Conn.Read(p)
+	if c.http != nil && !c.secured {
+		c.http.saw(p[:n])
+	}
+	return n, err
+}
+
+// Close closes the connection and gives its place back.
+func (c *portConn) Close() error {
+	if c.http != nil && c.http.more {
+		c.http.more = false
+		c.linger()
+	}
+	err := c.Conn.Close()
+	if !c.closed.CompareAndSwap(false, true) {
+		return err
+	}
+	c.left()
+	c.state.discount(c.counted)
+	if c.pending != nil {
+		c.pending.abandon()
+		c.pending = nil
+	}
+	return err
+}
+
+// lingerTime is for how long a refused client may go on sending.
+const lingerTime = time.Second
+
+// linger reads what a refused client still sends: a socket closed with bytes in
+// it is reset, and the answer is lost with it (RFC 9112 §9.6).
+func (c *portConn) linger() {
+	if c.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	b := takeBuffer(false)
+	defer giveBuffer(b)
+	for range 64 {
+		if _, err := c.Conn.Read(b.b); err != nil {
+			return
+		}
+	}
+}
+
+// CloseWrite sends a FIN; what the peer still sends can be read.
+func (c *portConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
+
+// left takes the connection off the list of those that serve HTTP.
+func (c *portConn) left() {
+	c.state.mu.Lock()
+	defer c.state.mu.Unlock()
+	delete(c.state.open, c)
+}
+
+// unwrap returns the connection that a session uses: the TLS connection, or the
+// TCP connection itself where the platform can wait on it without a buffer.
+func unwrap(conn net.Conn) (session net.Conn, c *portConn) {
+	if t, ok := conn.(*securedConn); ok {
+		return t.Conn, t.NetConn().(*portConn)
+	}
+	c = conn.(*portConn)
+	return c, c
+}
