@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"compress/flate"
 	"fmt"
 	"io"
 	"strings"
@@ -202,87 +201,6 @@ func errorsOf(errs ...error) error {
 	return nil
 }
 
-// What may be wrong with a compressed message, from either side; the other side
-// sees no byte of it.
-func TestViolationsOfCompression(t *testing.T) {
-	bomb := stdDeflate(strings.Repeat("\x00", 64<<20))
-	for _, tt := range []struct {
-		name   string
-		frames []piece
-		want   *wire.Error
-	}{
-		{"invalid data", []piece{frame(final|rsv1|opText, "\x06")}, wire.ErrDeflate},
-		{"no data", []piece{frame(final|rsv1|opBinary, "")}, wire.ErrDeflate},
-		{"cut short", []piece{frame(final|rsv1|opText, newPeerDeflate(true).pack(said)[:30])}, wire.ErrDeflate},
-		{"a reference to the message before", []piece{frame(final|rsv1|opText, "\xf2\x48\xcd\xc9\xc9\x07\x00"), frame(final|rsv1|opText, "\xf2\x00\x11\x00\x00")}, wire.ErrDeflate},
-		{"not UTF-8", []piece{frame(final|rsv1|opText, newPeerDeflate(true).pack("\xff"+said))}, wire.ErrUTF8},
-		{"a bomb", []piece{frame(final|rsv1|opBinary, bomb)}, wire.ErrTooBig},
-		{"too long without compression", []piece{frame(final|opBinary, strings.Repeat("x", 1<<20+1))}, wire.ErrTooBig},
-		{"RSV1 on a continuation", []piece{frame(rsv1|opText, "\xf2"), frame(final|rsv1|opContinuation, "\x00")}, wire.ErrReservedBits},
-		{"RSV1 on a ping", []piece{frame(final|rsv1|opPing, "\x00")}, wire.ErrReservedBits},
-		{"RSV1 on a Close", []piece{frame(final|rsv1|opClose, "")}, wire.ErrReservedBits},
-		{"RSV2", []piece{frame(final|rsv1|0x20|opText, "\x00")}, wire.ErrReservedBits},
-	} {
-		for _, from := range []Side{ClientSide, HostSide} {
-			t.Run(tt.name+" from "+from.String(), func(t *testing.T) {
-				r, host := startDeflating(t, &Websocket{Compression: on})
-				client, h, _ := compressed(t, r.address, host, "/", "permessage-deflate", "")
-				h.deflate = newPeerDeflate(true)
-				bad, other, lost := client, h, closeBody(wire.CloseGoingAway, "client lost")
-				if from == HostSide {
-					bad, other, lost = h, client, closeBody(wire.CloseBadGateway, "host lost")
-				}
-				go func() {
-					for _, f := range tt.frames {
-						bad.Write(bad.frame(f.first, f.body))
-					}
-				}()
-				if tt.name == "a reference to the message before" {
-					other.gets(t, opText, "Hello")
-				}
-				other.gets(t, opClose, lost)
-				other.send(opClose, lost)
-				bad.getsClose(t, tt.want.Code, tt.want.What)
-				bad.Close()
-				other.Close()
-				if c := r.gone(); c.Code != tt.want.Code {
-					t.Errorf("recorded with %d", c.Code)
-				}
-			})
-		}
-	}
-}
-
-// stdDeflate is what the standard library makes of a message.
-func stdDeflate(body string) string {
-	var out bytes.Buffer
-	w, _ := flate.NewWriter(&out, flate.BestCompression)
-	io.WriteString(w, body)
-	w.Flush()
-	return strings.TrimSuffix(out.String(), "\x00\x00\xff\xff")
-}
-
-// The limit counts inflated bytes: a message that cannot be compressed may be as
-// long as one that can.
-func TestTheLimitCountsInflatedBytes(t *testing.T) {
-	const limit = 64 << 10
-	r, host := startDeflating(t, &Websocket{Compression: on, Limits: Limits{Message: limit}})
-	client, h, _ := compressed(t, r.address, host, "/", "permessage-deflate", "")
-	h.deflate = newPeerDeflate(true)
-	noise := noiseData()[:limit]
-	if len(client.deflate.pack(noise)) <= limit {
-		t.Fatal("the noise can be compressed")
-	}
-	client.say(opBinary, noise, 0)
-	h.gets(t, opBinary, noise)
-	client.say(opBinary, strings.Repeat("x", limit), 0)
-	h.gets(t, opBinary, strings.Repeat("x", limit))
-	client.say(opBinary, strings.Repeat("x", limit+1), 0)
-	h.getsClose(t, wire.CloseGoingAway, "client lost")
-	h.sendClose(wire.CloseGoingAway, "")
-	client.getsClose(t, wire.CloseTooBig, wire.ErrTooBig.What)
-}
-
 // The log has messages as a reader wants them, and how long they were on the wire.
 func TestCompressedMessagesInTheLog(t *testing.T) {
 	frameOf := func(r *running) Record {
@@ -375,76 +293,5 @@ func TestCompressionWithAnotherMake(t *testing.T) {
 	}
 	for _, body := range []string{said, "", strings.Repeat(said, 200), noiseData()} {
 		echo(t, c, websocket.BinaryMessage, body)
-	}
-}
-
-func TestNoAllocationPerCompressedMessage(t *testing.T) {
-	if racing {
-		t.Skip("the race detector makes sync.Pool drop values at random")
-	}
-	for name, policy := range map[string]*Policy{"unchanged": native(), "changed": shout()} {
-		t.Run(name, func(t *testing.T) {
-			p, burst := deflatingPump(policy, 1000)
-			var b [smallBuffer]byte
-			relay := func() {
-				if err := p.consume(b[:], copy(b[headroom:], burst), true); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for range 10 {
-				relay()
-			}
-			if n := testing.AllocsPerRun(100, relay); n >= 1 {
-				t.Errorf("%v allocations for a burst", n)
-			}
-		})
-	}
-}
-
-// shout changes every message, in place of a filter that allocates.
-func shout() *Policy {
-	var body [64 << 10]byte
-	return policyOf("shout", filterFunc(func(m *Message) (bool, error) {
-		n := copy(body[:], m.Body())
-		body[0] = '!'
-		m.SetBody(body[:n])
-		return true, nil
-	}))
-}
-
-// deflatingPump is the pump from a client to a sink, and a compressed message.
-func deflatingPump(policy *Policy, size int) (*pump, []byte) {
-	w := &Websocket{Log: LogRules{Off: true}, ClientFrame: policy, Compression: on, snapshot: &Snapshot{}}
-	p, _ := pumpFor(ClientSide, w)
-	agreed := wire.Deflate{{NoContext: true, Bits: 15}, {Bits: 15}}
-	toHost := wire.Deflate{{Bits: 15}, {NoContext: true, Bits: 15}}
-	p.s.agreeDeflate(&agreed, &toHost, &w.Compression)
-	p.reader = nil
-	p.use(w)
-	packed := newPeerDeflate(true).pack(jsonData()[:size])
-	return p, wire.AppendFrame(nil, wire.Header{Fin: true, Rsv: wire.Rsv1, Op: wire.Binary, Masked: true, Key: maskKey}, []byte(packed))
-}
-
-// A message inflated, looked at, and passed on as it came, or changed and
-// deflated: MB/s are of plain text.
-func BenchmarkCompressed(b *testing.B) {
-	for _, name := range []string{"unchanged", "changed"} {
-		for _, size := range []int{150, 1 << 10, 16 << 10} {
-			b.Run(fmt.Sprintf("%s/%d bytes", name, size), func(b *testing.B) {
-				policy := native()
-				if name == "changed" {
-					policy = shout()
-				}
-				p, burst := deflatingPump(policy, size)
-				buf := make([]byte, largeBuffer)
-				b.SetBytes(int64(size))
-				b.ReportAllocs()
-				for b.Loop() {
-					if err := p.consume(buf, copy(buf[headroom:], burst), true); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
 	}
 }

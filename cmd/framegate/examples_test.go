@@ -38,7 +38,7 @@ func copyGateway(t *testing.T, dir string) string {
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, filepath.Join(to, "gateway.yaml"), "127.0.0.1:8080", "127.0.0.1:0", "version: 1\n", "version: 1\nconsole: {listen: '127.0.0.1:0'}\n")
+	edit(t, filepath.Join(to, "gateway.yaml"), "listen: 127.0.0.1:8080", "listen: 127.0.0.1:0", "version: 1\n", "version: 1\nconsole: {listen: '127.0.0.1:0'}\n")
 	return to
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	stdflate "compress/flate"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"runtime"
@@ -194,6 +193,58 @@ func TestDeflateLeavesWhatDoesNotShrink(t *testing.T) {
 	}
 }
 
+// letters can be compressed to half by their frequencies, and repeat nothing near.
+func letters(n int) []byte {
+	p := make([]byte, n)
+	rand.NewChaCha8([32]byte{1}).Read(p)
+	for i := range p {
+		p[i] = 'a' + p[i]&15
+	}
+	return p
+}
+
+// What repeats itself outside of the window agreed on is not referred to, within
+// one message and from one to the next.
+func TestDeflateKeepsToTheWindow(t *testing.T) {
+	for bits := uint8(8); bits <= 15; bits++ {
+		window := 1 << bits
+		part := letters(window * 3 / 4)
+		agreed := wire.DeflateSide{Bits: bits}
+		d, in := wire.Deflater{Side: agreed, Context: window}, wire.Inflater{Side: agreed}
+		furthestOfAll := 0
+		for _, m := range [][]byte{part, bytes.Repeat(part, 3), part[:window/4], append(letters(2*window), part...), part} {
+			out, ok := d.Append(nil, m)
+			if !ok {
+				continue
+			}
+			if got, _, err := in.Append(nil, out, 0); err != nil || !bytes.Equal(got, m) {
+				t.Fatalf("%d bits: %.60q, %v", bits, got, err)
+			}
+			furthestOfAll = max(furthestOfAll, furthest(t, out))
+		}
+		if furthestOfAll > window || bits == 15 && furthestOfAll < window/2 {
+			t.Errorf("%d bits: the furthest reference goes back %d bytes", bits, furthestOfAll)
+		}
+	}
+}
+
+// In pieces as well, a message is whole or not compressed, however little it shrinks.
+func TestDeflateInPiecesIsWhole(t *testing.T) {
+	noise := make([]byte, 2000)
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	agreed := wire.DeflateSide{NoContext: true, Bits: 8}
+	d, in := wire.Deflater{Side: agreed}, wire.Inflater{Side: agreed}
+	for n := range noise {
+		out, ok := d.Append(nil, noise[:n])
+		if !ok {
+			continue
+		}
+		if got, _, err := in.Append(nil, out, 0); err != nil || !bytes.Equal(got, noise[:n]) {
+			t.Fatalf("%d bytes came back as %d, %v", n, len(got), err)
+		}
+	}
+}
+
 func TestDeflateDoesNotAllocate(t *testing.T) {
 	if racing {
 		t.Skip("the race detector makes sync.Pool drop values at random")
@@ -229,63 +280,4 @@ func FuzzInflate(f *testing.F) {
 			}
 		}
 	})
-}
-
-// orders are messages such as services send.
-func orders(size int) [][]byte {
-	r := rand.New(rand.NewPCG(1, 2))
-	var all [][]byte
-	for range 64 {
-		var b bytes.Buffer
-		for b.Len() < size {
-			fmt.Fprintf(&b, `{"type":"order","id":"%08x","user":"user-%d","symbol":"%s","price":%d.%02d,"at":"2026-11-21T10:%02d:%02dZ"},`,
-				r.Uint32(), r.IntN(1000), []string{"EURUSD", "GBPUSD", "BTCEUR"}[r.IntN(3)], r.IntN(10000), r.IntN(100), r.IntN(60), r.IntN(60))
-		}
-		all = append(all, b.Bytes()[:size])
-	}
-	return all
-}
-
-func BenchmarkDeflate(b *testing.B) {
-	for _, size := range []int{150, 1 << 10, 16 << 10} {
-		for _, context := range []int{0, 1 << 10, 2 << 10, 8 << 10} {
-			b.Run(fmt.Sprintf("%d bytes/context %d", size, context), func(b *testing.B) {
-				d := wire.Deflater{Side: wire.DeflateSide{Bits: 15, NoContext: context == 0}, Context: context}
-				messages := orders(size)
-				var out []byte
-				var i, sent, said int
-				b.SetBytes(int64(size))
-				b.ReportAllocs()
-				for b.Loop() {
-					var ok bool
-					if out, ok = d.Append(out[:0], messages[i%64]); !ok {
-						out = messages[i%64]
-					}
-					i, sent, said = i+1, sent+len(out), said+size
-					if !ok {
-						out = nil
-					}
-				}
-				b.ReportMetric(100*float64(sent)/float64(said), "%size")
-			})
-		}
-	}
-}
-
-func BenchmarkInflate(b *testing.B) {
-	for _, size := range []int{150, 1 << 10, 16 << 10} {
-		b.Run(fmt.Sprintf("%d bytes", size), func(b *testing.B) {
-			in := wire.Inflater{Side: wire.DeflateSide{Bits: 15, NoContext: true}}
-			p := deflated(b, orders(size)[0])
-			var out []byte
-			b.SetBytes(int64(size))
-			b.ReportAllocs()
-			for b.Loop() {
-				var err error
-				if out, _, err = in.Append(out[:0], p, 1<<20); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }
