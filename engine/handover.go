@@ -75,7 +75,7 @@ func (u *upgrading) switching(q *Request, extension string) []byte {
 	head = append(head, "\r\n"...)
 	if h := u.m.upstream.Headers; h != nil {
 		passed := h.Clone()
-		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Content-Length", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"} {
+		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"} {
 			passed.Del(name)
 		}
 		if u.w.needsMessages() {
