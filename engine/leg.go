@@ -14,9 +14,10 @@ import (
 // leg is the connection to one peer of a session. One pump reads it, and the
 // pump of the other direction writes it, with whoever injects messages.
 type leg struct {
-	conn net.Conn
-	raw  syscall.RawConn // of a TCP connection; else nil
-	side Side            // who is at the other end
+	conn   net.Conn
+	raw    syscall.RawConn // of the TCP connection that is waited on; nil where that cannot be had
+	sealed bool            // what goes over it is TLS
+	side   Side            // who is at the other end
 
 	mu      sync.Mutex // held while writing
 	keys    wire.Keys  // masks of what we ourselves send to a host

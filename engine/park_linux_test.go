@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+
+	"framegate/engine/wire"
 )
 
 // parked counts the pumps of all sessions that have no goroutine.
@@ -99,4 +102,56 @@ func TestNoMessageIsLostWhileParking(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A client's TLS connection waits in the same way, also when only a part of a
+// record has come.
+func TestIdleSessionsOverTLSHaveNoGoroutine(t *testing.T) {
+	modes(t, func(t *testing.T, w *Websocket) {
+		host := newEchoHost(t)
+		w.Upgrade = policyOf("admit", dial{host.address})
+		s := snapshotOf(w)
+		s.Ports["public"].TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+		r := start(t, s)
+		dialer := websocket.Dialer{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+		var clients []*websocket.Conn
+		for range 20 {
+			c, _, err := dialer.Dial("wss://"+r.address+"/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			clients = append(clients, c)
+		}
+		for round := range 3 {
+			eventually(t, "all are parked", func() bool { return parked(r.Gateway) == 2*len(clients) })
+			for i, c := range clients {
+				echo(t, c, websocket.TextMessage, fmt.Sprint("message ", i, " of round ", round))
+				echo(t, c, websocket.BinaryMessage, strings.Repeat("x", 100_000)) // several records
+			}
+		}
+		slow := clients[0].NetConn().(*tls.Conn)
+		eventually(t, "all are parked", func() bool { return parked(r.Gateway) == 2*len(clients) })
+		frame := wire.AppendFrame(nil, wire.Header{Fin: true, Op: wire.Text, Masked: true}, []byte("in two records"))
+		for _, part := range [][]byte{frame[:3], frame[3:]} {
+			if _, err := slow.Write(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, p, err := clients[0].ReadMessage(); err != nil || string(p) != "in two records" {
+			t.Errorf("got %q, %v", p, err)
+		}
+		eventually(t, "all are parked", func() bool { return parked(r.Gateway) == 2*len(clients) })
+		for _, session := range r.Sessions().All() {
+			session.Stop(Cause{By: "test", Code: 4000, Reason: "enough"})
+		}
+		for _, c := range clients {
+			if _, _, err := c.ReadMessage(); !websocket.IsCloseError(err, 4000) {
+				t.Errorf("the client got %v", err)
+			}
+			c.Close()
+		}
+		eventually(t, "the sessions have left", func() bool { return r.Sessions().Len() == 0 && host.open.Load() == 0 })
+	})
 }

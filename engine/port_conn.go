@@ -17,6 +17,7 @@ type portConn struct {
 	counted  netip.Addr // as which client; not valid for a proxy that has not said yet
 	http     *httpPhase // nil once it is a session
 	secured  bool       // what it carries is TLS
+	within   int32      // the descriptor and 1 while a pump reads inside the poller's callback; else 0
 	hijacked atomic.Bool
 	closed   atomic.Bool
 	pending  *Session // dialled, not yet running
@@ -56,6 +57,9 @@ func (c *portConn) Read(p []byte) (int, error) {
 		c.http.begun = c.http.begun[n:]
 		c.http.saw(p[:n])
 		return n, nil
+	}
+	if c.within != 0 {
+		return c.readNow(p)
 	}
 	n, err := c.Conn.Read(p)
 	if c.http != nil && !c.secured {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -38,6 +39,10 @@ const tcpINQ = 36
 // while it waits. Other connections than TCP keep one.
 func (p *pump) attach() {
 	conn := p.src.conn
+	if secured, ok := conn.(*tls.Conn); ok {
+		p.attachTLS(secured)
+		return
+	}
 	if accepted, ok := conn.(*portConn); ok {
 		conn = accepted.Conn
 	}

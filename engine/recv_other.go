@@ -10,3 +10,6 @@ type call struct{}
 
 // attach leaves the pump to read with a buffer of its own.
 func (p *pump) attach() {}
+
+// readNow is for platforms that wait without a buffer.
+func (c *portConn) readNow(p []byte) (int, error) { return c.Conn.Read(p) }

@@ -49,7 +49,7 @@ func (w *writing) write(fd uintptr) bool {
 
 // send writes p whole, waiting for the peer where it must.
 func (l *leg) send(p []byte) error {
-	if l.raw == nil {
+	if l.raw == nil || l.sealed {
 		_, err := l.conn.Write(p)
 		return err
 	}

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"unsafe"
+)
+
+// A TLS connection of a client waits as a TCP connection does, without a buffer
+// and in the end without a goroutine: crypto/tls reads through the portConn,
+// which within the poller's callback takes what is there and says that reading
+// would block where nothing is. To crypto/tls that is an error that passes; a
+// record half read stays with it.
+
+// errWouldBlock is a [net.Error] that is temporary: crypto/tls goes on after it.
+type errWouldBlock struct{}
+
+func (errWouldBlock) Error() string   { return "nothing to read now" }
+func (errWouldBlock) Timeout() bool   { return true }
+func (errWouldBlock) Temporary() bool { return true }
+
+var _ net.Error = errWouldBlock{}
+
+// attachTLS is attach for a client's TLS connection.
+func (p *pump) attachTLS(conn *tls.Conn) {
+	inner, ok := conn.NetConn().(*portConn)
+	if !ok {
+		return
+	}
+	tcp, ok := inner.Conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	p.src.raw, p.src.sealed = raw, true
+	p.ready = func(fd uintptr) bool { return p.readableTLS(inner, fd) }
+}
+
+// readableTLS is readable through crypto/tls.
+func (p *pump) readableTLS(inner *portConn, fd uintptr) bool {
+	inner.within = int32(fd) + 1
+	defer func() { inner.within = 0 }()
+	p.recv.wakes++
+	for {
+		if p.s.halted.Load() {
+			p.err = errStopped
+			return true
+		}
+		b := takeBuffer(false)
+		n, err := p.src.conn.Read(b.b[headroom:])
+		if n > 0 {
+			if failed := p.consume(b.b, n, false); failed != nil {
+				err = failed
+			}
+		}
+		giveBuffer(b)
+		blocked := errors.Is(err, errWouldBlock{})
+		if blocked || err == io.EOF { // what was put together so far
+			if failed := p.flush(); failed != nil {
+				err, blocked = failed, false
+			}
+		}
+		switch {
+		case blocked:
+			return false
+		case err != nil:
+			p.err = err
+			return true
+		}
+	}
+}
+
+// readNow reads what is there.
+func (c *portConn) readNow(p []byte) (int, error) {
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(c.within-1), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), syscall.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno == syscall.EAGAIN:
+			return 0, errWouldBlock{}
+		case errno != 0:
+			return 0, errno
+		case n == 0:
+			return 0, io.EOF
+		}
+		return int(n), nil
+	}
+}
