@@ -88,4 +88,13 @@ func (f *script) Generates() []string {
 	return slices.Concat(f.Sets, f.program.Writes())
 }
 
+// Copies tells, for check, whether sessions share copies of the script; if not,
+// what it may keep between messages, and how many bytes a copy takes.
+func (f *script) Copies() (shared bool, keeps string, bytes int, err error) {
+	if shared, keeps = f.program.Poolable(); !shared {
+		bytes, err = f.program.CopyBytes()
+	}
+	return shared, keeps, bytes, err
+}
+
 func (f *script) Run(m *engine.Message) (bool, error) { return f.program.Run(m) }

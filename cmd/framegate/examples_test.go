@@ -152,6 +152,18 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// What a script costs each session is said before it runs.
+func TestCheckSaysWhatScriptsCostASession(t *testing.T) {
+	for example, want := range map[string]string{
+		"stamp":  `script "script" of policy "stamp": each session has a copy of about `,
+		"secure": `script "script" of policy "hide": sessions share copies`,
+	} {
+		if out, problems, code := cli(t, "check", filepath.Join("..", "..", "examples", example)); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, said %q %q, want %s", code, out, problems, want)
+		}
+	}
+}
+
 // The way of a person who writes a policy: change, break, repair.
 func TestDevReloadsWhatIsSaved(t *testing.T) {
 	dir := copyGateway(t, filepath.Join("..", "..", "examples", "echo"))

@@ -23,7 +23,8 @@ Draws policies as Mermaid flow charts, which code hosts show in Markdown between
 
 // Run prints the charts.
 func (c *graphCommand) Run(ctx context.Context, std stdio) error {
-	snapshot, problems, err := loadOnce(ctx, c.Dir)
+	snapshot, problems, end, err := loadOnce(ctx, c.Dir)
+	defer end()
 	if err != nil {
 		writeProblems(std.err, problems)
 		return err

@@ -41,7 +41,8 @@ func (c *listCommand) Run(ctx context.Context, std stdio) error {
 		}
 		return nil
 	}
-	snapshot, problems, err := loadOnce(ctx, c.Dir)
+	snapshot, problems, end, err := loadOnce(ctx, c.Dir)
+	defer end()
 	if err != nil {
 		writeProblems(std.err, problems)
 		return err
