@@ -9,19 +9,16 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"framegate/engine/socket"
 	"framegate/engine/wire"
 )
 
 // admit counts a connection in, unless the port's access list or a limit forbids
 // it. For whom a trusted proxy speaks is known later; it is then that its
 // clients' addresses are checked and counted.
-func (l *listener) admit(conn net.Conn) *portConn {
+func (l *listener) admit(conn *socket.Conn) *portConn {
 	p, state := l.port.Load(), l.state.Load()
-	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil {
-		return nil
-	}
-	peer = remoteAddr(peer)
+	peer := remoteAddr(conn.Addr())
 	c := &portConn{Conn: conn, state: state, http: &httpPhase{peer: peer}}
 	trusted := p.trusts(peer.Addr())
 	switch {

@@ -72,7 +72,7 @@ func (l *leg) write(p []byte, midway, inFrame bool) error {
 // would be completed by it. mu is held.
 func (l *leg) put(p []byte) error {
 	if l.failed == nil && len(p) > 0 {
-		l.failed = l.send(p)
+		_, l.failed = l.conn.Write(p)
 	}
 	if l.failed != nil {
 		return &writeError{l.failed}

@@ -10,14 +10,20 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"framegate/engine/socket"
 )
+
+// toClients finds clients that are gone without a word. Nothing bounds for how
+// long a client may take no bytes: that is back-pressure.
+var toClients = socket.Options{KeepAlive: 15 * time.Second, KeepAliveEvery: 15 * time.Second, KeepAliveProbes: 9}
 
 // listener accepts connections on one address of a port.
 type listener struct {
 	g       *Gateway
 	key     string // in Gateway.listeners
 	address string // as the configuration has it
-	ln      net.Listener
+	ln      *socket.Listener
 	port    atomic.Pointer[Port]
 	state   atomic.Pointer[portState]
 	server  atomic.Pointer[fasthttp.Server]
@@ -38,7 +44,7 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 			if g.listeners[key] != nil {
 				continue
 			}
-			ln, err := net.Listen("tcp", address)
+			ln, err := socket.Listen(address, toClients)
 			if err != nil {
 				for _, l := range opened {
 					l.ln.Close()
@@ -156,7 +162,7 @@ func (l *listener) accept() {
 	defer close(l.done)
 	pause := time.Duration(0)
 	for {
-		conn, err := l.ln.Accept()
+		conn, err := l.ln.AcceptConn()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return

@@ -7,12 +7,14 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"framegate/engine/socket"
 )
 
 // portConn is an accepted connection. It counts against the port's limits until
 // it is closed, also as a session, and frees an upgrade that never got to be one.
 type portConn struct {
-	net.Conn
+	*socket.Conn
 	state    *portState
 	counted  netip.Addr // as which client; not valid for a proxy that has not said yet
 	http     *httpPhase // nil once it is a session
@@ -104,9 +106,6 @@ func (c *portConn) linger() {
 		}
 	}
 }
-
-// CloseWrite sends a FIN; what the peer still sends can be read.
-func (c *portConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
 
 // left takes the connection off the list of those that serve HTTP.
 func (c *portConn) left() {

@@ -4,9 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"syscall"
 	"unsafe"
+
+	"framegate/engine/socket"
 )
 
 // receiver reads a TCP socket with recvmsg and learns with every read what is
@@ -46,7 +47,7 @@ func (p *pump) attach() {
 	if accepted, ok := conn.(*portConn); ok {
 		conn = accepted.Conn
 	}
-	tcp, ok := conn.(*net.TCPConn)
+	tcp, ok := conn.(syscall.Conn)
 	if !ok {
 		return
 	}
@@ -54,9 +55,13 @@ func (p *pump) attach() {
 	if err != nil {
 		return
 	}
-	raw.Control(func(fd uintptr) {
-		p.recv.inq = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1) == nil
-	})
+	if own, ok := tcp.(*socket.Conn); ok {
+		p.recv.inq = own.TellsRest()
+	} else {
+		raw.Control(func(fd uintptr) {
+			p.recv.inq = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1) == nil
+		})
+	}
 	p.src.raw, p.ready = raw, p.readable
 }
 

@@ -30,15 +30,8 @@ func (p *pump) attachTLS(conn *tls.Conn) {
 	if !ok {
 		return
 	}
-	tcp, ok := inner.Conn.(*net.TCPConn)
-	if !ok {
-		return
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return
-	}
-	p.src.raw, p.src.sealed = raw, true
+	p.src.raw, _ = inner.SyscallConn()
+	p.src.sealed = true
 	p.ready = func(fd uintptr) bool { return p.readableTLS(inner, fd) }
 }
 
