@@ -116,6 +116,7 @@ func (s *Session) start(hijacked net.Conn, c *portConn, head []byte) {
 	}
 	s.running.Store(2)
 	s.gateway.sessions.add(s)
+	s.refuseOvertaken()
 	if s.gateway.draining.Load() {
 		s.Stop(Cause{By: "shutdown", Code: wire.CloseGoingAway, Reason: "gateway is shutting down"})
 	}
