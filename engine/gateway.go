@@ -36,6 +36,7 @@ type Gateway struct {
 	sweepMu     sync.Mutex     // held by Sweep
 	live        sync.WaitGroup // sessions and connections that are being served
 	lot         *lot           // where idle sessions wait; nil where the platform has none
+	leaving     atomic.Bool    // not ready any more, and still serving
 	draining    atomic.Bool
 	rechecks    rechecks
 	revocations atomic.Uint64             // how many there have been
@@ -123,6 +124,10 @@ func (g *Gateway) sweepOnce() {
 	}()
 	g.Sweep()
 }
+
+// Leave makes [Gateway.Ready] say 503 while all else goes on: whoever balances
+// load learns that new sessions should go elsewhere before the ports close.
+func (g *Gateway) Leave() { g.leaving.Store(true) }
 
 // Shutdown stops accepting, closes every session with 1001 and waits for them
 // until ctx ends; then it cuts what is left.
