@@ -171,7 +171,7 @@ func (u *upgrading) refuseByPolicy() {
 	status, headers, _ := u.m.Refusal()
 	u.refuse(status, u.outcome.Reason)
 	for name, value := range headers.All() {
-		u.answer.Headers.Set(name, value)
+		u.answer.Headers.Add(name, value)
 	}
 }
 

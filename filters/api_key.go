@@ -162,7 +162,7 @@ func (f *apiKey) Run(m *engine.Message) (bool, error) {
 		return f.refuse(m, errors.New("unknown API key"))
 	}
 	if f.Remove {
-		if err := f.place.remove(m.Request); err != nil {
+		if err := f.place.remove(m); err != nil {
 			return false, err
 		}
 	}
