@@ -46,11 +46,16 @@ func (s *Session) look(now time.Time) {
 	if n := s.traffic(ClientSide).Messages + s.traffic(HostSide).Messages; n != s.sweep.messages || s.sweep.active == 0 {
 		s.sweep.messages, s.sweep.active = n, now.UnixNano()
 	}
-	expire := s.expire.Load()
+	if !s.attend(now) {
+		return
+	}
+	expire := s.expiry.Load()
 	switch {
 	case !drainAt.IsZero() && !now.Before(drainAt):
 		s.Stop(Cause{By: "reload", Code: wire.CloseServiceRestart, Reason: "configuration changed"})
-	case w.Expire > 0 && now.Sub(s.Opened) >= w.Expire, expire != 0 && now.UnixNano() >= expire:
+	case expire != nil && !now.Before(expire.at):
+		s.Stop(Cause{By: "expiry", Code: expire.code, Reason: "session expired"})
+	case w.Expire > 0 && now.Sub(s.Opened) >= w.Expire:
 		s.Stop(Cause{By: "expiry", Code: wire.CloseGoingAway, Reason: "session expired"})
 	case w.Idle > 0 && now.UnixNano()-s.sweep.active >= int64(w.Idle):
 		s.Stop(Cause{By: "idle timeout", Code: wire.CloseGoingAway, Reason: "idle for " + w.Idle.String()})
