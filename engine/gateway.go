@@ -34,6 +34,7 @@ type Gateway struct {
 	sweepMu   sync.Mutex     // held by Sweep
 	live      sync.WaitGroup // sessions and connections that are being served
 	lot       *lot           // where idle sessions wait; nil where the platform has none
+	leaving   atomic.Bool    // not ready any more, and still serving
 	draining  atomic.Bool
 	buffered  atomic.Int64              // bytes in half-received messages
 	problems  atomic.Pointer[[]Problem] // of the last reload
@@ -119,6 +120,10 @@ func (g *Gateway) sweepOnce() {
 	}()
 	g.Sweep()
 }
+
+// Leave makes [Gateway.Ready] say 503 while all else goes on: whoever balances
+// load learns that new sessions should go elsewhere before the ports close.
+func (g *Gateway) Leave() { g.leaving.Store(true) }
 
 // Shutdown stops accepting, closes every session with 1001 and waits for them
 // until ctx ends; then it cuts what is left.

@@ -95,6 +95,7 @@ func (s *Snapshot) begin() {
 	for _, p := range s.Ports {
 		for _, w := range p.Websockets {
 			w.snapshot = s
+			w.forClients(p.Clients)
 		}
 	}
 }
@@ -140,6 +141,9 @@ func (g *Gateway) rebind(old, next *Snapshot) {
 	for _, s := range g.sessions.All() {
 		w := s.websocket.Load()
 		successor := g.find(next, w)
+		if successor != nil {
+			successor = successor.forClient(s.Client.Addr())
+		}
 		switch {
 		case successor == nil && w.KeepRemoved:
 		case successor == nil:

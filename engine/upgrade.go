@@ -74,6 +74,7 @@ func (u *upgrading) run(q *Request) {
 		u.answer.Headers.Set("Retry-After", "5")
 		return
 	}
+	u.w = u.w.forClient(q.Client.Addr())
 	u.s.websocket.Store(u.w)
 	if r := wire.CheckUpgrade(q.Method, q.Proto, q.Headers, false); r != nil {
 		u.refuse(r.Status, r.Reason)

@@ -33,6 +33,8 @@ type Config struct {
 	TrafficLog TrafficLog `yaml:"trafficLog"`
 	// Limits bounds all sessions together.
 	Limits GatewayLimits `yaml:"limits"`
+	// Shutdown says how the process ends when it is told to.
+	Shutdown Shutdown `yaml:"shutdown"`
 	// Scripts bounds what scripts may do.
 	Scripts Scripts `yaml:"scripts"`
 	// Ports are the listeners, by name.
@@ -84,6 +86,15 @@ type WebsocketLog struct {
 type GatewayLimits struct {
 	// Buffered is how much half-received messages may hold in memory, all sessions together.
 	Buffered engine.Size `yaml:"buffered" default:"1GiB" min:"1MiB"`
+}
+
+// Shutdown says how the process ends when it gets SIGTERM or an interrupt; a
+// second signal ends it at once.
+type Shutdown struct {
+	// Delay is for how long the ports go on accepting while /ready says 503 already, so that a load balancer sends new clients elsewhere before connections are refused. As long as the balancer takes to notice is right.
+	Delay time.Duration `yaml:"delay" default:"0s" min:"0s" max:"1h"`
+	// Timeout is how long sessions may take to end once they have been closed with 1001; then what is left is cut.
+	Timeout time.Duration `yaml:"timeout" default:"15s" min:"0s" max:"1h"`
 }
 
 // Scripts bounds what scripts may do. Over a bound the call aborts. A change
