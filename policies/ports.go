@@ -52,15 +52,23 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 		if w == nil {
 			continue
 		}
-		key := w.Host + " " + w.Path
+		key := w.Host + " " + engine.PathPattern(w.Path).Shape()
 		if first := seen[key]; first != nil {
-			c.errorf(w.place, "delete one of the two, or give one another `path` or `host`", "port %q has two websockets with the path %s; the first is at %s", name, w.Path, first.place.position())
+			c.errorf(w.place, "delete one of the two, or give one another `path` or `host`", "port %q has two websockets with the path %s; the first is at %s", name, samePath(w.Path, first.Path), first.place.position())
 			continue
 		}
 		seen[key] = w
 		out.Websockets = append(out.Websockets, c.websocket(name, p, w))
 	}
 	return out
+}
+
+// samePath names a path, and the other one that matches the same requests.
+func samePath(path, other string) string {
+	if path == other {
+		return path
+	}
+	return path + ", which matches what " + other + " does"
 }
 
 // checkProbes finds paths of the port's own answers that no request has, or that
