@@ -16,21 +16,27 @@ import (
 	"time"
 
 	"framegate/engine"
+	"framegate/engine/wire"
 	"framegate/remotehosts"
 )
 
 // website is a real net/http server that counts the connections it gets.
 type website struct {
 	*httptest.Server
-	conns atomic.Int64
+	conns atomic.Int64 // since ever
+	open  atomic.Int64
 }
 
 func newWebsite(t *testing.T, handler http.HandlerFunc) *website {
 	t.Helper()
 	w := &website{Server: httptest.NewUnstartedServer(handler)}
 	w.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
+		switch state {
+		case http.StateNew:
 			w.conns.Add(1)
+			w.open.Add(1)
+		case http.StateClosed:
+			w.open.Add(-1)
 		}
 	}
 	w.Start()
@@ -241,20 +247,16 @@ func TestMaxSent(t *testing.T) {
 
 // WebSockets, requests and kept connections share maxConnections.
 func TestMaxConnectionsOfBothKinds(t *testing.T) {
-	var open, most atomic.Int64
-	web := newWebsite(t, hello)
-	l := web.Config.ConnState
-	web.Config.ConnState = func(c net.Conn, s http.ConnState) {
-		l(c, s)
-		switch s {
-		case http.StateNew:
-			if n := open.Add(1); n > most.Load() {
-				most.Store(n)
-			}
-		case http.StateClosed, http.StateHijacked:
-			open.Add(-1)
+	web := newWebsite(t, func(w http.ResponseWriter, q *http.Request) {
+		if q.Header.Get("Upgrade") == "" {
+			hello(w, q)
+			return
 		}
-	}
+		c, _, _ := http.NewResponseController(w).Hijack()
+		fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", wire.AcceptKey(q.Header.Get("Sec-WebSocket-Key")))
+		io.Copy(io.Discard, c)
+		c.Close()
+	})
 	set := hostsOf(t, web.address(), func(d *remotehosts.Definition) { d.MaxConnections, d.ActiveTimeout = 1, 100*time.Millisecond })
 	h, _ := set.Named("web")
 	c := &http.Client{Transport: set.Transport()}
@@ -271,7 +273,15 @@ func TestMaxConnectionsOfBothKinds(t *testing.T) {
 	if failed, ok := errors.AsType[*remotehosts.Error](err); !ok || failed.Status != 503 {
 		t.Errorf("past maxConnections: %v", err)
 	}
+	io.Copy(io.Discard, r.Body)
 	r.Body.Close()
+	kept := web.open.Load()
+	socket, err := h.Upgrade(t.Context(), call())
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the kept connection makes room for the WebSocket", func() bool { return web.open.Load() == kept }) // the one that is hijacked counts on
+	hangUp(socket)
 	if open, _ := h.Connections(); open != 0 {
 		t.Errorf("%d places are still taken", open)
 	}
