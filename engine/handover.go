@@ -18,6 +18,9 @@ const handshakeWrite = 10 * time.Second
 func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) {
 	s, upstream := u.s, u.m.upstream
 	s.Subprotocol, s.Extensions, s.Host, s.Address = upstream.Subprotocol, upstream.Extensions, upstream.Host, upstream.Address
+	if s.Subprotocol == "" {
+		s.Subprotocol = u.m.Offer.Marker
+	}
 	s.snapshots = []*Snapshot{u.snapshot}
 	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
@@ -82,6 +85,9 @@ func (u *upgrading) switching(q *Request, extension string) []byte {
 		}
 		head = passed.AppendTo(head)
 	}
+	if u.m.upstream.Subprotocol == "" && u.m.Offer.Marker != "" {
+		head = append(head, "Sec-WebSocket-Protocol: "+u.m.Offer.Marker+"\r\n"...)
+	}
 	if extension != "" {
 		head = append(head, "Sec-WebSocket-Extensions: "+extension+"\r\n"...)
 	}
@@ -114,6 +120,7 @@ func (s *Session) start(hijacked net.Conn, c *portConn, head, early []byte) {
 	}
 	s.running.Store(2)
 	s.gateway.sessions.add(s)
+	s.refuseOvertaken()
 	if s.gateway.draining.Load() {
 		s.Stop(Cause{By: "shutdown", Code: wire.CloseGoingAway, Reason: "gateway is shutting down"})
 	}

@@ -39,6 +39,9 @@ type Message struct {
 // Offer is what of the client's offers goes on to the remote host.
 type Offer struct {
 	Subprotocols []string // those that the client offered and the websocket allows, in the client's order
+	// Marker is a subprotocol that the client offered only to bring a key or a token with it. The host never sees it; the client
+	// is answered with it when the host chose none.
+	Marker string
 	// Extensions is the Sec-WebSocket-Extensions for the host: the client's where both directions are raw, else the gateway's
 	// own, if it has any.
 	Extensions string
@@ -224,9 +227,10 @@ func (m *Message) Fail(status int, format string, args ...any) {
 }
 
 // Challenge adds a header to the refusal that a preceding Fail announced, such
-// as WWW-Authenticate or Retry-After.
+// as WWW-Authenticate or Retry-After. A name may be added more than once, as for
+// the challenges of several schemes.
 func (m *Message) Challenge(name, value string) error {
-	if err := m.run.headers.Set(name, value); err != nil {
+	if err := m.run.headers.Add(name, value); err != nil {
 		return fmt.Errorf("refusal header %s: %w", name, err)
 	}
 	return nil
