@@ -21,7 +21,7 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 	if s.Subprotocol == "" {
 		s.Subprotocol = u.m.Offer.Marker
 	}
-	s.snapshots = []*Snapshot{u.snapshot}
+	s.snapshot = u.snapshot
 	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
 	deflate, extension := u.acceptDeflate(q)
@@ -147,7 +147,7 @@ func (g *Gateway) left(s *Session) {
 			g.lot.leave(s.pumps[i].slot)
 		}
 	}
-	for _, snapshot := range s.snapshots {
+	for _, snapshot := range s.takeSnapshots() {
 		snapshot.release()
 	}
 	g.live.Done()

@@ -116,7 +116,10 @@ func TestParkedHostOverTLSEnds(t *testing.T) {
 			{"a record that was changed on its way", func(_, h *wsPeer) {
 				h.tcp().Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...))
 			}, wire.CloseBadGateway, "host lost", "host", "bad record MAC"},
-			{"a protocol violation", func(_, h *wsPeer) { h.Write([]byte{0x83, 0}); h.getsClose(t, wire.CloseProtocolError, wire.ErrReservedOp.What) }, wire.CloseBadGateway, "host lost", "host", wire.ErrReservedOp.What},
+			{"a protocol violation", func(_, h *wsPeer) {
+				h.Write([]byte{0x83, 0})
+				h.getsClose(t, wire.CloseProtocolError, wire.ErrReservedOp.What)
+			}, wire.CloseBadGateway, "host lost", "host", wire.ErrReservedOp.What},
 			{"client gone", func(c, h *wsPeer) { c.Close(); h.getsClose(t, wire.CloseGoingAway, "client lost") }, 0, "", "client", "unexpected EOF"},
 		} {
 			t.Run(c.name, func(t *testing.T) {
