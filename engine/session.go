@@ -42,18 +42,18 @@ type Session struct {
 
 	locals [3]map[any]any // by side, and the upgrade and close policies; see Message.Local
 
-	mu        sync.Mutex
-	vars      map[string]Value
-	reloaded  *reloaded          // nil: no reload has concerned the session
-	ending    *ending            // nil while nothing has ended the session
-	context   *cancelableContext // nil: nobody has asked for it
-	cancelled bool               // the context has ended, or will be when it is made
+	mu       sync.Mutex
+	vars     map[string]Value
+	reloaded *reloaded          // nil: no reload has concerned the session
+	ending   *ending            // nil while nothing has ended the session
+	context  *cancelableContext // nil: nobody has asked for it
 }
 
 // ending is why a session ends, and since when.
 type ending struct {
 	Cause
-	since time.Time
+	since     time.Time
+	cancelled bool // the context has ended, or will be when it is made
 }
 
 // cancelableContext is a context and what ends it.
@@ -142,7 +142,7 @@ func (s *Session) Context() context.Context {
 	if s.context == nil {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		s.context = &cancelableContext{ctx, cancel}
-		if s.cancelled {
+		if s.ending != nil && s.ending.cancelled {
 			cancel(s.ending.Cause)
 		}
 	}

@@ -28,7 +28,7 @@ func (s *Session) note(c Cause) bool {
 	if s.ending != nil {
 		return false
 	}
-	s.ending = &ending{c, s.gateway.now()}
+	s.ending = &ending{Cause: c, since: s.gateway.now()}
 	return true
 }
 
@@ -37,7 +37,7 @@ func (s *Session) note(c Cause) bool {
 func (s *Session) cancelContext() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancelled = true
+	s.ending.cancelled = true
 	if s.context != nil {
 		s.context.cancel(s.ending.Cause)
 	}
