@@ -25,6 +25,13 @@ type Call struct {
 	Offer engine.Offer
 	// ConnectTimeout and ActiveTimeout go before the host's own when they are not 0. They are for each address.
 	ConnectTimeout, ActiveTimeout time.Duration
+	// HostHeader is the Host header; left out, it is the host's own name and port (RFC 9110 §7.2).
+	HostHeader string
+	// Retries goes before the host's own, see [Definition]. RetryDelay is the wait before each. RetryOn are the statuses of an
+	// answer that another address is asked after; 502 to 504 when there are none.
+	Retries    *int
+	RetryDelay time.Duration
+	RetryOn    []StatusRange
 	// StickyKey is what balancing: sticky goes by.
 	StickyKey string
 	// Correlation is the value of the host's correlation header.
@@ -52,6 +59,9 @@ func (h *Host) Upgrade(ctx context.Context, call *Call) (*engine.Socket, error) 
 	}
 	if c.ActiveTimeout == 0 {
 		c.ActiveTimeout = h.def.ActiveTimeout
+	}
+	if c.Retries == nil {
+		c.Retries = h.def.Retries
 	}
 	trial, why := h.pool.admit()
 	if why != "" {
@@ -129,13 +139,13 @@ func (u *course) error() error {
 func (h *Host) upgradeAnywhere(ctx context.Context, c *Call) *course {
 	so := &course{}
 	retries := 1
-	if h.def.Retries != nil {
-		retries = *h.def.Retries
+	if c.Retries != nil {
+		retries = *c.Retries
 	}
 	for round := 0; ; round++ {
 		for a, err := range h.pool.candidates(ctx, c) {
 			if so.sent || round > 0 {
-				if retries--; retries < 0 {
+				if retries--; retries < 0 || !pause(ctx, c.RetryDelay) {
 					return so
 				}
 			}
@@ -145,13 +155,28 @@ func (h *Host) upgradeAnywhere(ctx context.Context, c *Call) *course {
 			if err != nil {
 				h.noAddress(ctx, c, so, err)
 			}
-			if !elsewhere(ctx, so.err) {
+			if !elsewhere(ctx, c, so.err) {
 				return so
 			}
 		}
-		if h.def.Retries == nil || retries <= 0 || so.count == 0 {
+		if c.Retries == nil || retries <= 0 || so.count == 0 {
 			return so
 		}
+	}
+}
+
+// pause waits before a retry; false when ctx ends first.
+func pause(ctx context.Context, delay time.Duration) bool {
+	if delay == 0 {
+		return true
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
