@@ -39,6 +39,9 @@ type Message struct {
 // Offer is what of the client's offers goes on to the remote host.
 type Offer struct {
 	Subprotocols []string // those that the client offered and the websocket allows, in the client's order
+	// Marker is a subprotocol that the client offered only to bring a key or a token with it. The host never sees it; the client
+	// is answered with it when the host chose none.
+	Marker string
 	// Extensions is the Sec-WebSocket-Extensions for the host: the client's where both directions are raw, else the gateway's
 	// own, if it has any.
 	Extensions string
@@ -224,9 +227,10 @@ func (m *Message) Fail(status int, format string, args ...any) {
 }
 
 // Challenge adds a header to the refusal that a preceding Fail announced, such
-// as WWW-Authenticate or Retry-After.
+// as WWW-Authenticate or Retry-After. A name may be added more than once, as for
+// the challenges of several schemes.
 func (m *Message) Challenge(name, value string) error {
-	if err := m.run.headers.Set(name, value); err != nil {
+	if err := m.run.headers.Add(name, value); err != nil {
 		return fmt.Errorf("refusal header %s: %w", name, err)
 	}
 	return nil
@@ -248,6 +252,22 @@ func (m *Message) Refusal() (status int, headers *Headers, reason string) {
 // Logf adds a line to the trail, as console.log of a script and trace do.
 func (m *Message) Logf(level slog.Level, format string, args ...any) {
 	m.run.logf(level, format, args...)
+}
+
+// belongTo makes the message one of a direction of a session.
+func (m *Message) belongTo(s *Session, from Side) {
+	m.Hook, m.Session, m.from = OnClientFrame, s, from
+	if from == HostSide {
+		m.Hook = OnServerFrame
+	}
+}
+
+// forget keeps nothing of the session that the message belonged to but the room
+// that its policies took.
+func (m *Message) forget() {
+	clear(m.attrs[:cap(m.attrs)])
+	clear(m.sends[:cap(m.sends)])
+	*m = Message{attrs: m.attrs[:0], sends: m.sends[:0], run: m.run.emptied()}
 }
 
 // reset makes the message ready for the next data message.

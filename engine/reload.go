@@ -41,6 +41,7 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	g.attach(next, opened)
 	if old != nil {
 		g.rebind(old, next)
+		g.recheckAll()
 		old.release()
 	}
 	g.log.Info("configuration loaded", "revision", next.Revision, "ports", len(next.Ports), "policies", len(next.Policies))

@@ -57,7 +57,7 @@ type apiKey struct {
 
 // client is a record of the store.
 type client struct {
-	identity
+	*engine.Identity
 	name string
 	sum  [sha256.Size]byte
 }
@@ -110,7 +110,7 @@ func (f *apiKey) load(env *Env) error {
 		if len(hashes) == 0 {
 			return wrong("store", "give each client a key: "+hashHint, "client %q of store %q has no key", name, f.Store)
 		}
-		who := identityOf(name, record)
+		who := identityOf("api-key", "key:"+name, name, record)
 		for _, text := range hashes {
 			sum, err := parseKeyHash(text)
 			if err != nil {
@@ -162,11 +162,11 @@ func (f *apiKey) Run(m *engine.Message) (bool, error) {
 		return f.refuse(m, errors.New("unknown API key"))
 	}
 	if f.Remove {
-		if err := f.place.remove(m.Request); err != nil {
+		if err := f.place.remove(m); err != nil {
 			return false, err
 		}
 	}
-	return true, who.set(m, "api-key")
+	return identify(m, who.Identity, func(why error) (bool, error) { return f.refuse(m, why) })
 }
 
 func (f *apiKey) refuse(m *engine.Message, why error) (bool, error) {

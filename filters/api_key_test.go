@@ -135,25 +135,27 @@ func TestAPIKeySettingsThatAreRefused(t *testing.T) {
 }
 
 func FuzzKeyPlaces(f *testing.F) {
-	f.Add("a=1; k=v; k2=\"v\"", "a=1&k=v&%6B=2")
-	f.Add("k", "k")
-	f.Add("; =;k==;", "&=&k==&")
-	f.Fuzz(func(t *testing.T, cookie, query string) {
+	f.Add("a=1; k=v; k2=\"v\"", "a=1&k=v&%6B=2", "k, v, chat", "k v")
+	f.Add("k", "k", "k", "k")
+	f.Add("; =k;==;", "&=&k==&", "k., chat,k,,k", "K  \t")
+	f.Fuzz(func(t *testing.T, cookie, query, protocols, authorization string) {
 		headers := &engine.Headers{}
-		if headers.Add("Cookie", cookie) != nil {
-			return
+		for name, value := range map[string]string{"Cookie": cookie, "Sec-WebSocket-Protocol": protocols, "Authorization": authorization} {
+			if headers.Add(name, value) != nil {
+				return
+			}
 		}
-		q := &engine.Request{URI: "/p?" + query, Path: "/p", Query: query, Headers: headers}
-		for _, place := range []keyPlace{inCookie("k"), inQuery("k")} {
-			key, err := place.find(q)
+		m := engine.NewMessage(engine.OnUpgrade, &engine.Request{URI: "/p?" + query, Path: "/p", Query: query, Headers: headers}, 0, nil)
+		for _, place := range []keyPlace{inCookie("k"), inQuery("k"), inSubprotocol("k"), inScheme("k")} {
+			key, err := place.find(m.Request)
 			if (key == "") != (err != nil) {
 				t.Errorf("found %q, %v", key, err)
 			}
-			if err := place.remove(q); err != nil {
+			if err := place.remove(m); err != nil {
 				t.Fatal(err)
 			}
-			if left, err := place.find(q); !errors.Is(err, errNoKey) {
-				t.Errorf("%T of cookie %q, query %q: %q is left", place, cookie, query, left)
+			if left, err := place.find(m.Request); !errors.Is(err, errNoKey) {
+				t.Errorf("%T of cookie %q, query %q, subprotocols %q, credentials %q: %q is left", place, cookie, query, protocols, authorization, left)
 			}
 		}
 	})

@@ -62,7 +62,7 @@ type httpBasic struct {
 
 // user is a record of the store.
 type user struct {
-	identity
+	*engine.Identity
 	hash *passwordHash
 }
 
@@ -99,7 +99,7 @@ func (f *httpBasic) load(env *Env) error {
 		if err != nil {
 			return wrong("store", hashHint, "the password of user %q in store %q %w", name, f.Store, err)
 		}
-		f.users[name] = &user{identityOf(name, record), hash}
+		f.users[name] = &user{identityOf("basic", "user:"+name, name, record), hash}
 		if f.costliest == nil || hash.cost() > f.costliest.cost() {
 			f.costliest = hash
 		}
@@ -143,7 +143,7 @@ func (f *httpBasic) Run(m *engine.Message) (bool, error) {
 	if f.Remove {
 		m.Request.Headers.Del("Authorization")
 	}
-	return true, who.set(m, "basic")
+	return identify(m, who.Identity, func(why error) (bool, error) { return f.refuse(m, why.Error()) })
 }
 
 func (f *httpBasic) refuse(m *engine.Message, why string) (bool, error) {
