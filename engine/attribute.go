@@ -151,6 +151,12 @@ func Writable(name string) bool {
 	return entry.hooks == 0 || entry.kind.writable()
 }
 
+// Removable tells whether filters and scripts may remove an attribute.
+func Removable(name string) bool {
+	entry, _ := lookUp(name)
+	return entry.kind == ordinary || entry.kind == sessionVar || entry.kind.ofIdentity()
+}
+
 func (k attrKind) writable() bool {
 	return k == contentBody || k == responseStatus || k == sessionVar || k.ofIdentity()
 }
