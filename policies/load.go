@@ -72,6 +72,7 @@ type origin struct {
 	config   *Config
 	hosts    *remotehosts.Set
 	settings map[filterKey]inherited
+	caches   map[string]*engine.Cache
 }
 
 func originOf(s *engine.Snapshot) *origin {
