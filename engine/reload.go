@@ -41,6 +41,7 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	g.attach(next, opened)
 	if old != nil {
 		g.rebind(old, next)
+		g.recheckAll()
 		old.release()
 	}
 	g.log.Info("configuration loaded", "revision", next.Revision, "ports", len(next.Ports), "policies", len(next.Policies))
@@ -95,6 +96,7 @@ func (s *Snapshot) begin() {
 	for _, p := range s.Ports {
 		for _, w := range p.Websockets {
 			w.snapshot = s
+			w.forClients(p.Clients)
 		}
 	}
 }
@@ -140,6 +142,9 @@ func (g *Gateway) rebind(old, next *Snapshot) {
 	for _, s := range g.sessions.All() {
 		w := s.websocket.Load()
 		successor := g.find(next, w)
+		if successor != nil {
+			successor = successor.forClient(s.Client.Addr())
+		}
 		switch {
 		case successor == nil && w.KeepRemoved:
 		case successor == nil:

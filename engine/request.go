@@ -41,7 +41,8 @@ type Request struct {
 	Proto   string               // "HTTP/1.1"
 	At      time.Time            // when the request was read
 
-	Forwarded *Forwarded // what trusted proxies said; nil where the client connected itself
+	PathParams []Field    // of the path of the websocket or route, such as /rooms/{id}
+	Forwarded  *Forwarded // what trusted proxies said; nil where the client connected itself
 }
 
 // QueryValue returns the first value of a query parameter, percent-decoded.

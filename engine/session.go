@@ -20,7 +20,6 @@ type Session struct {
 	Path        string // of the request, without the query
 	Client      netip.AddrPort
 	Opened      time.Time
-	Subject     string // authentication.subject.id, empty without authentication
 	Subprotocol string
 	Extensions  string // agreed end to end, in raw mode only
 	Host        string // the remote host's name
@@ -37,8 +36,9 @@ type Session struct {
 	running   atomic.Int32 // pumps that have not ended
 	halted    atomic.Bool  // pumps end at once
 
-	expire atomic.Int64 // unix nanoseconds; 0: never
-	sweep  sweepState
+	standing atomic.Pointer[standing] // who the client is; nil: nobody has said
+	expiry   atomic.Pointer[expiry]   // nil: none
+	sweep    sweepState
 
 	locals [3]map[any]any // by side, and the upgrade and close policies; see Message.Local
 
@@ -138,14 +138,21 @@ func (s *Session) Context() context.Context {
 	return s.ctx
 }
 
+// expiry is when a session ends, and with which close code.
+type expiry struct {
+	at   time.Time
+	code uint16
+}
+
 // ExpireAt closes the session at a time, with the code; a zero time takes the
-// expiry away. The sweep looks once a second.
-func (s *Session) ExpireAt(t time.Time) {
+// expiry away. The sweep looks once a second. It is apart from the expiry of the
+// client's [Identity]: the earlier one ends the session.
+func (s *Session) ExpireAt(t time.Time, code uint16) {
 	if t.IsZero() {
-		s.expire.Store(0)
+		s.expiry.Store(nil)
 		return
 	}
-	s.expire.Store(t.UnixNano())
+	s.expiry.Store(&expiry{t, code})
 }
 
 // Websocket is what the session runs by now; a reload with onChange: migrate

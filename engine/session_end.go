@@ -94,6 +94,7 @@ func (s *Session) ended(p *pump, err error) {
 	default:
 		s.lost(p.src, p.dst, err)
 	}
+	p.rest()
 	if s.running.Add(-1) == 0 {
 		s.end()
 	}
@@ -203,7 +204,7 @@ func (s *Session) closeFor(l *leg, cause Cause) (uint16, string) {
 func (s *Session) closed(cause Cause) {
 	w := s.websocket.Load()
 	r := Record{
-		Kind: CloseRecord, At: s.gateway.now(), Session: s.ID, Port: s.Port, Path: s.Path, Client: s.Client.Addr().String(), Subject: s.Subject,
+		Kind: CloseRecord, At: s.gateway.now(), Session: s.ID, Port: s.Port, Path: s.Path, Client: s.Client.Addr().String(), Subject: s.Subject(),
 		Code: cause.Code, By: cause.By, Reason: cause.Reason, Duration: s.gateway.now().Sub(s.Opened),
 		In: s.traffic(ClientSide), Out: s.traffic(HostSide), Host: s.Host,
 	}

@@ -20,14 +20,21 @@ type Snapshot struct {
 	FaultHandler *Policy // the gateway's, or nil
 	ShowReason   bool    // refusals carry the reason
 	Console      Console
-	Journal      int                 // how many records the journal holds
-	Buffered     int64               // bytes that may wait in half-received messages, all sessions together; 0: no limit
+	Journal      int   // how many records the journal holds
+	Buffered     int64 // bytes that may wait in half-received messages, all sessions together; 0: no limit
+	Shutdown     Shutdown
 	Starters     []Starter           // started before the filters, when the snapshot is going to be served
 	Closers      []io.Closer         // closed when the last session of the snapshot has ended
 	RemoteHosts  func() []RemoteHost // how the remote hosts are now; nil: there are none
 	Origin       any                 // the loader's own: what it keeps to build the next snapshot from
 
 	refs atomic.Int64
+}
+
+// Shutdown says how the process ends.
+type Shutdown struct {
+	Delay   time.Duration // between [Gateway.Leave] and [Gateway.Shutdown]
+	Timeout time.Duration // what the sessions have to end
 }
 
 // Console says where the console listens.
@@ -49,10 +56,14 @@ type Port struct {
 	// protocol, for whom they speak.
 	TrustedProxies []netip.Prefix
 	ProxyProtocol  ProxyProtocol
-	Limits         PortLimits
-	Health, Ready  string // paths of the gateway's own answers; empty: none
-	Websockets     []*Websocket
-	At             Position
+	// ForwardedHeader is the header Forwarded (RFC 7239), instead of X-Forwarded-For and its kin, by which they say it.
+	ForwardedHeader bool
+	Limits          PortLimits
+	Clients         []ClientSettings // for clients of some networks
+	Requires        []string         // remote hosts without which the port does not listen
+	Health, Ready   string           // paths of the gateway's own answers; empty: none
+	Websockets      []*Websocket
+	At              Position
 }
 
 // SpeaksTLS tells whether clients come to an address of the port with wss://.
@@ -125,6 +136,8 @@ type Websocket struct {
 	At           Position
 
 	snapshot *Snapshot
+	clients  []ClientSettings // of the port
+	variants []*Websocket     // the websocket as it is for each of them
 }
 
 // Limits bounds the sessions of a websocket.

@@ -36,7 +36,7 @@ func init() {
 //
 // It sets authentication.subject.id (the record's subject, or else its name in the
 // store), authentication.method (api-key), and authentication.subject.attributes (the
-// record without its secrets).
+// record without its secrets). The key can be revoked as key:NAME.
 //
 //	filters:
 //	  - type: api-key
@@ -212,7 +212,7 @@ func (f *apiKey) Inherit(old engine.Filter) {
 }
 
 func (f *apiKey) Run(m *engine.Message) (bool, error) {
-	who, err := f.identify(m)
+	who, err := f.find(m)
 	if err == nil {
 		err = who.valid(m.Now())
 	}
@@ -226,14 +226,11 @@ func (f *apiKey) Run(m *engine.Message) (bool, error) {
 	if err := f.strip(m); err != nil {
 		return false, err
 	}
-	if !who.expires.IsZero() {
-		m.Session.ExpireAt(who.expires)
-	}
-	return true, who.set(m, "api-key")
+	return identify(m, who.Identity, func(why error) (bool, error) { return f.refuse(m, why) })
 }
 
-// find looks for a key in one place after the other.
-func (f *apiKey) find(m *engine.Message) (key string, err error) {
+// key looks for a key in one place after the other.
+func (f *apiKey) key(m *engine.Message) (key string, err error) {
 	for _, place := range f.places {
 		if key, err = place.find(m.Request); err != errNoKey {
 			return key, err
@@ -242,9 +239,9 @@ func (f *apiKey) find(m *engine.Message) (key string, err error) {
 	return "", errNoKey
 }
 
-// identify finds out whose key the request has.
-func (f *apiKey) identify(m *engine.Message) (*client, error) {
-	key, err := f.find(m)
+// find finds out whose key the request has.
+func (f *apiKey) find(m *engine.Message) (*client, error) {
+	key, err := f.key(m)
 	if err != nil {
 		return nil, err
 	}

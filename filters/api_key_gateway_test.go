@@ -136,7 +136,7 @@ stores:
 	says(t, short, "still here", "still here")
 	c.turn(time.Minute)
 	g.Sweep()
-	if closed := ended(t, short); !strings.Contains(closed.Text, "expired") {
+	if closed := ended(t, short); closed.Code != 3000 || !strings.Contains(closed.Text, "expired") {
 		t.Errorf("the session ended with %v", closed)
 	}
 	says(t, long, "hello", "hello")

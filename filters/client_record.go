@@ -15,14 +15,13 @@ import (
 
 // client is a record of the store: who holds a key, and where and when it is good.
 type client struct {
-	identity
+	*engine.Identity
 	name   string
 	sum    [sha256.Size]byte // of a key
 	secret []byte            // for signatures
 
 	disabled  bool
 	notBefore time.Time       // zero: always
-	expires   time.Time       // zero: never
 	from      []engine.Prefix // none: everywhere
 	origins   []string        // none: any, and none at all
 	referers  []string        // none: any, and none at all
@@ -30,7 +29,7 @@ type client struct {
 
 // clientOf reads a record. The error says what is wrong with which of its fields.
 func clientOf(name string, record engine.Value) (*client, error) {
-	c := &client{identity: identityOf(name, record), name: name}
+	c := &client{Identity: identityOf("api-key", "key:"+name, name, record), name: name}
 	enabled := record.Member("enabled")
 	if !enabled.IsMissing() && enabled.Kind() != engine.Bool {
 		return nil, errors.New("enabled is neither true nor false")
@@ -40,7 +39,7 @@ func clientOf(name string, record engine.Value) (*client, error) {
 	if c.notBefore, err = timeOf(record.Member("notBefore")); err != nil {
 		return nil, fmt.Errorf("notBefore %w", err)
 	}
-	if c.expires, err = timeOf(record.Member("expires")); err != nil {
+	if c.Expires, err = timeOf(record.Member("expires")); err != nil {
 		return nil, fmt.Errorf("expires %w", err)
 	}
 	if c.from, err = networksOf(record.Member("from")); err != nil {
@@ -120,7 +119,6 @@ func originsOf(v engine.Value) ([]string, error) {
 var (
 	errDisabled = errors.New("the key is disabled")
 	errTooEarly = errors.New("the key is not valid yet")
-	errTooLate  = errors.New("the key has expired")
 
 	errFromElsewhere = errors.New("the key may not be used from this address")
 	errOtherOrigin   = errors.New("the key may not be used from this origin")
@@ -134,8 +132,8 @@ func (c *client) valid(now time.Time) error {
 		return errDisabled
 	case now.Before(c.notBefore):
 		return errTooEarly
-	case !c.expires.IsZero() && !now.Before(c.expires):
-		return errTooLate
+	case !c.Expires.IsZero() && !now.Before(c.Expires):
+		return engine.ErrExpired
 	}
 	return nil
 }

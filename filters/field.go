@@ -88,6 +88,9 @@ func TypeWord(t reflect.Type) string {
 	case reflect.TypeFor[pattern](), reflect.TypeFor[regexp.Regexp](), reflect.TypeFor[*regexp.Regexp]():
 		return "regular expression"
 	}
+	if t.Kind() == reflect.Pointer {
+		return TypeWord(t.Elem())
+	}
 	if IsScalar(t) {
 		switch {
 		case t.Kind() == reflect.Bool:
@@ -98,8 +101,6 @@ func TypeWord(t reflect.Type) string {
 		return "number"
 	}
 	switch t.Kind() {
-	case reflect.Pointer:
-		return TypeWord(t.Elem())
 	case reflect.Slice:
 		return "list of " + plural(TypeWord(t.Elem()))
 	case reflect.Map:

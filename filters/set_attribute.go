@@ -35,7 +35,7 @@ func (f *setAttribute) Prepare(*Env) error {
 	switch {
 	case !dottedName(f.Attribute):
 		return wrong("attribute", "write a dotted name such as chat.room", "%q is not the name of an attribute", f.Attribute)
-	case engine.AttributeHooks(f.Attribute) != 0 && !writable(f.Attribute):
+	case !engine.Writable(f.Attribute):
 		return wrong("attribute", "choose a name of your own, or websock.session.NAME to keep it for the session", "attribute %s is read-only", f.Attribute)
 	}
 	return nil
@@ -53,11 +53,6 @@ func (f *setAttribute) Run(m *engine.Message) (bool, error) {
 		return false, fmt.Errorf("set %s: %w", f.Attribute, err)
 	}
 	return true, nil
-}
-
-// writable tells whether policies may set an attribute of the engine.
-func writable(name string) bool {
-	return name == "content.body" || name == "http.response.status" || strings.HasPrefix(name, "websock.session.")
 }
 
 // dottedName tells whether a selector could name the attribute.

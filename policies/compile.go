@@ -53,6 +53,7 @@ func (c *compiler) snapshot() *engine.Snapshot {
 	out := &engine.Snapshot{
 		Ports: make(map[string]*engine.Port), Policies: c.policies, ShowReason: c.config.ShowReason,
 		Console: c.console(), Journal: c.config.TrafficLog.Records, Buffered: int64(c.config.Limits.Buffered),
+		Shutdown: engine.Shutdown(c.config.Shutdown),
 	}
 	c.boundScripts()
 	c.loadStores()

@@ -33,6 +33,8 @@ type Config struct {
 	TrafficLog TrafficLog `yaml:"trafficLog"`
 	// Limits bounds all sessions together.
 	Limits GatewayLimits `yaml:"limits"`
+	// Shutdown says how the process ends when it is told to.
+	Shutdown Shutdown `yaml:"shutdown"`
 	// Scripts bounds what scripts may do.
 	Scripts Scripts `yaml:"scripts"`
 	// Ports are the listeners, by name.
@@ -86,6 +88,15 @@ type GatewayLimits struct {
 	Buffered engine.Size `yaml:"buffered" default:"1GiB" min:"1MiB"`
 }
 
+// Shutdown says how the process ends when it gets SIGTERM or an interrupt; a
+// second signal ends it at once.
+type Shutdown struct {
+	// Delay is for how long the ports go on accepting while /ready says 503 already, so that a load balancer sends new clients elsewhere before connections are refused. As long as the balancer takes to notice is right.
+	Delay time.Duration `yaml:"delay" default:"0s" min:"0s" max:"1h"`
+	// Timeout is how long sessions may take to end once they have been closed with 1001; then what is left is cut.
+	Timeout time.Duration `yaml:"timeout" default:"15s" min:"0s" max:"1h"`
+}
+
 // Scripts bounds what scripts may do. Over a bound the call aborts. A change
 // takes effect when the gateway is started anew.
 type Scripts struct {
@@ -107,7 +118,9 @@ type Scripts struct {
 
 // Websocket is a path on a port with its hooks and limits.
 type Websocket struct {
-	// Path is the path of the URL, as it comes, beginning with a slash.
+	// Path is the path of the URL, as it comes, beginning with a slash. A segment in braces stands for any one: of /rooms/{id}
+	// filters read ${params.path.id}, decoded, or ${http.path["id"]}. Where several paths match, the one with more segments
+	// wins, then the one that spells out what the other leaves open.
 	Path string `yaml:"path" required:"true"`
 	// Match says whether longer paths belong to it too (by whole segments, the longest websocket wins), or only the path itself.
 	Match string `yaml:"match" default:"longest" oneof:"longest exact"`

@@ -98,6 +98,7 @@ func (c *compiler) hashAll(out *engine.Snapshot) {
 		for i, w := range p.Websockets {
 			h := sha256.New()
 			digest(h, reflect.ValueOf(port.Websockets[i]))
+			digest(h, reflect.ValueOf(port.Clients))
 			fmt.Fprint(h, w.Log, port.IdleTimeout, out.ShowReason)
 			for _, policy := range []*engine.Policy{w.Upgrade, w.ClientFrame, w.ServerFrame, w.Closed, out.FaultHandler} {
 				if policy != nil {

@@ -23,8 +23,6 @@ import (
 )
 
 const (
-	// shutdownTime is what sessions have to end once the process was told to.
-	shutdownTime = 15 * time.Second
 	// stateSize bounds what filters and scripts keep beyond a session, in bytes.
 	stateSize = 64 << 20
 	// devPayloads is how many bytes of payloads `framegate dev` keeps of each message.
@@ -58,6 +56,7 @@ func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
 	s.scripts = scripts.NewLibrary(scripts.Limits{}, options.State, s.log)
 	options.Scripts = s.scripts
 	s.gateway = engine.New(s.log, policies.Loader(dir, options))
+	s.gateway.State = options.State
 	return s, nil
 }
 
@@ -124,6 +123,7 @@ func (s *server) serve(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			s.leave()
 			return s.stop()
 		case <-hangup:
 			s.reload(ctx, "SIGHUP")
@@ -155,11 +155,20 @@ func (s *server) reload(ctx context.Context, why string) {
 	}
 }
 
+// leave says that new clients should go elsewhere, and lets the load balancer notice.
+func (s *server) leave() {
+	s.gateway.Leave()
+	if delay := s.gateway.Snapshot().Shutdown.Delay; delay > 0 {
+		s.log.Info("leaving: not ready any more", "ports close in", delay)
+		time.Sleep(delay)
+	}
+}
+
 // stop ends every session with 1001, and then everything else.
 func (s *server) stop() error {
 	defer s.close()
 	s.log.Info("stopping", "sessions", s.gateway.Sessions().Len())
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	ctx, cancel := context.WithTimeout(context.Background(), s.gateway.Snapshot().Shutdown.Timeout)
 	defer cancel()
 	err := s.gateway.Shutdown(ctx)
 	if s.console != nil {
