@@ -71,7 +71,10 @@ func (l *lines) wait(t *testing.T, text string, times int) {
 
 // start starts a gateway with a websocket on path /chat that has the hooks, and
 // with the rest of the configuration.
-func start(t *testing.T, hooks, text string) *gateway {
+func start(t *testing.T, hooks, text string) *gateway { return startAt(t, nil, hooks, text) }
+
+// startAt is start with a clock; nil is the real one.
+func startAt(t *testing.T, now func() time.Time, hooks, text string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir(), log: &lines{grown: make(chan struct{}, 1)}, reached: make(chan string, 100)}
 	g.echo()
@@ -79,6 +82,7 @@ func start(t *testing.T, hooks, text string) *gateway {
 	library := scripts.NewLibrary(scripts.Limits{}, nil, nil)
 	log := slog.New(slog.NewTextHandler(g.log, nil))
 	g.Gateway = engine.New(log, policies.Loader(g.dir, policies.Options{Scripts: library, Log: log}))
+	g.Clock = now
 	if problems, err := g.Start(context.Background()); err != nil {
 		for _, p := range problems {
 			t.Log(p.Excerpt())
