@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,17 @@ type Request struct {
 	At      time.Time            // when the request was read
 
 	Forwarded *Forwarded // what trusted proxies said; nil where the client connected itself
+
+	secret []string // headers that hold a secret although their names do not tell
+}
+
+// Conceal keeps the values of a header out of the traffic log, whose name alone
+// does not tell that it holds a secret ([SecretName]).
+func (r *Request) Conceal(header string) { r.secret = append(r.secret, header) }
+
+// conceals tells whether the traffic log must not show a header.
+func (r *Request) conceals(header string) bool {
+	return SecretName(header) || slices.ContainsFunc(r.secret, func(name string) bool { return strings.EqualFold(name, header) })
 }
 
 // QueryValue returns the first value of a query parameter, percent-decoded.
