@@ -22,7 +22,7 @@ func (l *listener) admit(conn net.Conn) *portConn {
 		return nil
 	}
 	peer = remoteAddr(peer)
-	c := &portConn{Conn: conn, state: state, http: &httpPhase{peer: peer}}
+	c := &portConn{pollConn: pollConn{Conn: conn}, state: state, http: &httpPhase{peer: peer}}
 	trusted := p.trusts(peer.Addr())
 	switch {
 	case !trusted && p.ProxyProtocol == ProxyRequire:

@@ -23,6 +23,8 @@ const (
 	httpHeaders
 	httpHeader // a family: http.header.NAME
 	queryParam // a family: params.query.NAME
+	pathParam  // a family: params.path.NAME
+	httpPath
 	requestURI
 	requestPath
 	requestVerb
@@ -80,6 +82,8 @@ var attributes = map[string]struct {
 	"http.headers":                      {httpHeaders, OnHTTP},
 	"http.header.":                      {httpHeader, OnHTTP},
 	"params.query.":                     {queryParam, OnHTTP},
+	"params.path.":                      {pathParam, OnHTTP},
+	"http.path":                         {httpPath, OnHTTP},
 	"http.request.uri":                  {requestURI, OnHTTP},
 	"http.request.rawURI":               {requestURI, OnHTTP},
 	"http.request.path":                 {requestPath, OnHTTP},

@@ -30,6 +30,7 @@ type Gateway struct {
 	listeners   map[string]*listener  // by listenKey
 	states      map[string]*portState // by port
 	switches    map[string]portSwitch // by port
+	missing     map[string]string     // by port: the remote host without which it does not listen
 	stop        chan struct{}
 	warnings    warnings
 	sweeping    sync.WaitGroup

@@ -24,7 +24,6 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 	s.snapshots = []*Snapshot{u.snapshot}
 	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
-	s.pumps[HostSide].begun = upstream.Early
 	deflate, extension := u.acceptDeflate(q)
 	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
 	s.places, s.release = u.places, upstream.Release
@@ -40,7 +39,7 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 				c.Close()
 			}
 		}()
-		s.start(conn, c, head)
+		s.start(conn, c, head, upstream.Early)
 	})
 }
 
@@ -97,8 +96,9 @@ func (u *upgrading) switching(q *Request, extension string) []byte {
 }
 
 // start runs in a goroutine of fasthttp, which must not be kept: it writes the
-// 101, takes what the reader of fasthttp holds, and starts the pumps.
-func (s *Session) start(hijacked net.Conn, c *portConn, head []byte) {
+// 101, takes what the reader of fasthttp holds, and starts the pumps. early is what
+// came with the host's own 101.
+func (s *Session) start(hijacked net.Conn, c *portConn, head, early []byte) {
 	begun := readBuffered(hijacked)
 	conn, _ := unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
 	c.hijacked.Store(true)
@@ -112,12 +112,10 @@ func (s *Session) start(hijacked net.Conn, c *portConn, head []byte) {
 	conn.SetDeadline(time.Time{})
 	c.pending = nil
 	s.legs[ClientSide].conn, s.legs[ClientSide].side = conn, ClientSide
-	s.pumps[ClientSide].begun = begun
 	for side := range s.pumps {
 		p := &s.pumps[side]
 		p.s, p.from = s, Side(side)
-		p.src, p.dst = &s.legs[side], &s.legs[1-side]
-		p.use(s.websocket.Load())
+		p.runsBy.Store(s.websocket.Load())
 		p.attach()
 	}
 	s.running.Store(2)
@@ -126,8 +124,8 @@ func (s *Session) start(hijacked net.Conn, c *portConn, head []byte) {
 	if s.gateway.draining.Load() {
 		s.Stop(Cause{By: "shutdown", Code: wire.CloseGoingAway, Reason: "gateway is shutting down"})
 	}
-	s.pumps[ClientSide].launch()
-	s.pumps[HostSide].launch()
+	s.pumps[ClientSide].launch(begun)
+	s.pumps[HostSide].launch(early)
 }
 
 // abandon frees a session that was dialled and never ran: its client went away.

@@ -259,6 +259,22 @@ func (m *Message) Logf(level slog.Level, format string, args ...any) {
 	m.run.logf(level, format, args...)
 }
 
+// belongTo makes the message one of a direction of a session.
+func (m *Message) belongTo(s *Session, from Side) {
+	m.Hook, m.Session, m.from = OnClientFrame, s, from
+	if from == HostSide {
+		m.Hook = OnServerFrame
+	}
+}
+
+// forget keeps nothing of the session that the message belonged to but the room
+// that its policies took.
+func (m *Message) forget() {
+	clear(m.attrs[:cap(m.attrs)])
+	clear(m.sends[:cap(m.sends)])
+	*m = Message{attrs: m.attrs[:0], sends: m.sends[:0], run: m.run.emptied()}
+}
+
 // reset makes the message ready for the next data message.
 func (m *Message) reset(op wire.Op, body []byte, fragments int) {
 	m.Op, m.body, m.fragments = op, body, fragments

@@ -75,6 +75,10 @@ func (r *Request) value(a Attr) Value {
 		if text, ok := r.QueryValue(a.key); ok {
 			return StringValue(text)
 		}
+	case pathParam:
+		return r.pathParam(a.key)
+	case httpPath:
+		return r.pathValue()
 	case requestURI:
 		return StringValue(r.URI)
 	case requestPath:

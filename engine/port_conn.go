@@ -12,12 +12,11 @@ import (
 // portConn is an accepted connection. It counts against the port's limits until
 // it is closed, also as a session, and frees an upgrade that never got to be one.
 type portConn struct {
-	net.Conn
+	pollConn
 	state    *portState
 	counted  netip.Addr // as which client; not valid for a proxy that has not said yet
 	http     *httpPhase // nil once it is a session
 	secured  bool       // what it carries is TLS
-	within   int32      // the descriptor and 1 while a pump reads inside the poller's callback; else 0
 	hijacked atomic.Bool
 	closed   atomic.Bool
 	pending  *Session // dialled, not yet running
@@ -58,10 +57,7 @@ func (c *portConn) Read(p []byte) (int, error) {
 		c.http.saw(p[:n])
 		return n, nil
 	}
-	if c.within != 0 {
-		return c.readNow(p)
-	}
-	n, err := c.Conn.Read(p)
+	n, err := c.pollConn.Read(p)
 	if c.http != nil && !c.secured {
 		c.http.saw(p[:n])
 	}

@@ -42,7 +42,8 @@ type Request struct {
 	Proto   string               // "HTTP/1.1"
 	At      time.Time            // when the request was read
 
-	Forwarded *Forwarded // what trusted proxies said; nil where the client connected itself
+	PathParams []Field    // of the path of the websocket or route, such as /rooms/{id}
+	Forwarded  *Forwarded // what trusted proxies said; nil where the client connected itself
 
 	secret []string // headers that hold a secret although their names do not tell
 }

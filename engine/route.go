@@ -46,17 +46,21 @@ func checkPath(path string) error {
 	return nil
 }
 
-// route finds the websocket for a request: the one whose path has the most
-// segments in common with it, one with the request's host before one without.
+// route finds the websocket for a request: the one with the most precise path,
+// one with the request's host before one without; and notes the path's parameters.
 func (p *Port) route(q *Request) *Websocket {
 	var best *Websocket
 	for _, w := range p.Websockets {
 		if w.Disabled || !w.matches(q) {
 			continue
 		}
-		if best == nil || len(w.Path) > len(best.Path) || len(w.Path) == len(best.Path) && best.Host == "" {
+		if best == nil || PathPattern(w.Path).MorePrecise(PathPattern(best.Path)) ||
+			best.Host == "" && !PathPattern(best.Path).MorePrecise(PathPattern(w.Path)) {
 			best = w
 		}
+	}
+	if best != nil {
+		q.PathParams = PathPattern(best.Path).Parameters(q.Path)
 	}
 	return best
 }
@@ -65,10 +69,7 @@ func (w *Websocket) matches(q *Request) bool {
 	if w.Host != "" && !strings.EqualFold(w.Host, hostOnly(q.Host)) {
 		return false
 	}
-	if w.Exact || len(q.Path) == len(w.Path) {
-		return q.Path == w.Path
-	}
-	return strings.HasPrefix(q.Path, w.Path) && (strings.HasSuffix(w.Path, "/") || q.Path[len(w.Path)] == '/')
+	return PathPattern(w.Path).Matches(q.Path, w.Exact)
 }
 
 // hostOnly is a Host header without its port.

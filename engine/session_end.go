@@ -94,6 +94,7 @@ func (s *Session) ended(p *pump, err error) {
 	default:
 		s.lost(p.src, p.dst, err)
 	}
+	p.rest()
 	if s.running.Add(-1) == 0 {
 		s.end()
 	}

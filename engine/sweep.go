@@ -19,7 +19,7 @@ type sweepState struct {
 const sweepEvery = time.Second
 
 // Sweep looks at every session once: idle, expired, silent and draining ones
-// are closed, pings are sent. The gateway calls it every second.
+// are closed, pings are sent; then at what the ports require. The gateway calls it every second.
 func (g *Gateway) Sweep() {
 	g.sweepMu.Lock()
 	defer g.sweepMu.Unlock()
@@ -27,6 +27,7 @@ func (g *Gateway) Sweep() {
 	for _, s := range g.sessions.All() {
 		s.look(now)
 	}
+	g.watchRequired()
 }
 
 func (s *Session) look(now time.Time) {

@@ -226,15 +226,6 @@ func hostName(s *Socket) string {
 	return s.Host + " (" + s.Address + ")"
 }
 
-// newMessage makes the message that a direction's policy runs on.
-func (s *Session) newMessage(from Side) *Message {
-	hook := OnClientFrame
-	if from == HostSide {
-		hook = OnServerFrame
-	}
-	return &Message{Hook: hook, Session: s, from: from}
-}
-
 // NewMessage makes a message outside of any gateway, for tests of filters and
 // for tools that run a policy over a recorded message. The request may be nil
 // where the hook has none; in frame hooks it is what websock.context shows.

@@ -91,6 +91,9 @@ func TypeWord(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		return TypeWord(t.Elem())
 	}
+	if worded, ok := reflect.Zero(t).Interface().(interface{ TypeWord() string }); ok {
+		return worded.TypeWord()
+	}
 	if IsScalar(t) {
 		switch {
 		case t.Kind() == reflect.Bool:

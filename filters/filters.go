@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"sort"
 	"time"
 
@@ -72,6 +73,17 @@ func All() []*Kind {
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].Type < all[j].Type })
 	return all
+}
+
+// Setters lists the filter types that set an attribute, sorted.
+func Setters(attribute string) []string {
+	var types []string
+	for _, k := range All() {
+		if slices.Contains(k.Writes, attribute) {
+			types = append(types, k.Type)
+		}
+	}
+	return types
 }
 
 // Preparer is a filter with something to do once its fields are decoded: compile

@@ -118,7 +118,9 @@ type Scripts struct {
 
 // Websocket is a path on a port with its hooks and limits.
 type Websocket struct {
-	// Path is the path of the URL, as it comes, beginning with a slash.
+	// Path is the path of the URL, as it comes, beginning with a slash. A segment in braces stands for any one: of /rooms/{id}
+	// filters read ${params.path.id}, decoded, or ${http.path["id"]}. Where several paths match, the one with more segments
+	// wins, then the one that spells out what the other leaves open.
 	Path string `yaml:"path" required:"true"`
 	// Match says whether longer paths belong to it too (by whole segments, the longest websocket wins), or only the path itself.
 	Match string `yaml:"match" default:"longest" oneof:"longest exact"`

@@ -80,8 +80,12 @@ func (c *compiler) checkPath(w *Websocket) {
 		c.errorf(w.at("path"), "write `path: /"+w.Path+"`", "path %q does not begin with a slash", w.Path)
 	case strings.ContainsAny(w.Path, "?#"):
 		c.errorf(w.at("path"), "write the path alone; filters read the query as ${params.query.NAME}", "path %q has more than a path in it", w.Path)
-	case strings.ContainsAny(w.Path, "*{} "):
-		c.errorf(w.at("path"), "write the fixed beginning of the path: with `match: longest` all that lies below it is served too", "path %q has a pattern in it", w.Path)
+	case strings.ContainsAny(w.Path, "* "):
+		c.errorf(w.at("path"), "write the fixed beginning of the path: with `match: longest` all that lies below it is served too; {name} stands for one segment", "path %q has a pattern in it", w.Path)
+	default:
+		if err := engine.PathPattern(w.Path).Check(); err != nil {
+			c.errorf(w.at("path"), "write a name of its own in braces for a whole segment, such as /rooms/{room}", "path %q: %v", w.Path, err)
+		}
 	}
 }
 
