@@ -44,6 +44,7 @@ type Request struct {
 
 	PathParams []Field    // of the path of the websocket or route, such as /rooms/{id}
 	Forwarded  *Forwarded // what trusted proxies said; nil where the client connected itself
+	Body       *Body      // of a request on a route; nil: none
 
 	secret []string // headers that hold a secret although their names do not tell
 }
@@ -81,12 +82,14 @@ func (r *Request) Scheme() string {
 	return "ws"
 }
 
-// Answer is the HTTP answer that a policy gives instead of a session.
+// Answer is the HTTP answer that a policy gives: to a request on a route, or to
+// an upgrade instead of a session.
 type Answer struct {
 	Status   int // 0: no filter has answered
 	Headers  Headers
 	Body     []byte
-	FromHost bool // the remote host's own answer, to go to the client as it is
+	Stream   *Body // in place of Body, where it is still on its way from a remote host
+	FromHost bool  // the remote host's own answer, to go to the client as it is
 }
 
 // Socket is an upgraded connection to a remote host, as connect-to-url hands it

@@ -2,7 +2,10 @@ package filters
 
 import "net/http"
 
-// transport is how filters ask servers: by the remote hosts' settings.
+// transport is how filters ask servers: by the settings of the remote hosts.
 func (env *Env) transport() http.RoundTripper {
-	return http.DefaultTransport
+	if env.Hosts == nil {
+		return nil
+	}
+	return env.Hosts.Transport()
 }

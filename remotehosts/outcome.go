@@ -66,7 +66,14 @@ func (p *pool) judge(a *address, trial bool, how outcome, why string, took time.
 	}
 }
 
-// release notes that a WebSocket to an address has ended.
+// carry notes that the answer of an address is on its way, until release.
+func (p *pool) carry(a *address) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a.open++
+}
+
+// release notes that a WebSocket to an address, or an answer from it, has ended.
 func (p *pool) release(a *address) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
