@@ -19,7 +19,7 @@ import (
 func (l *listener) admit(conn *socket.Conn) *portConn {
 	p, state := l.port.Load(), l.state.Load()
 	peer := remoteAddr(conn.Addr())
-	c := &portConn{Conn: conn, state: state, http: &httpPhase{peer: peer}}
+	c := &portConn{pollConn: pollConn{Conn: conn}, state: state, http: &httpPhase{peer: peer}}
 	trusted := p.trusts(peer.Addr())
 	switch {
 	case !trusted && p.ProxyProtocol == ProxyRequire:
@@ -79,7 +79,7 @@ func (l *listener) begin(c *portConn, p *Port) (conn net.Conn, why refusedFor, e
 	if !secure {
 		return c, "", nil
 	}
-	c.secured = true
+	c.http.secured = true
 	secured := tls.Server(c, p.TLS)
 	if err := secured.Handshake(); err != nil {
 		return nil, refusedTLS, err

@@ -25,6 +25,7 @@ type Message struct {
 	fragments int
 	body      []byte
 	changed   bool
+	withheld  bool
 	attrs     attrs
 	verdict   Verdict
 	closing   Cause
@@ -39,6 +40,9 @@ type Message struct {
 // Offer is what of the client's offers goes on to the remote host.
 type Offer struct {
 	Subprotocols []string // those that the client offered and the websocket allows, in the client's order
+	// Marker is a subprotocol that the client offered only to bring a key or a token with it. The host never sees it; the client
+	// is answered with it when the host chose none.
+	Marker string
 	// Extensions is the Sec-WebSocket-Extensions for the host: the client's where both directions are raw, else the gateway's
 	// own, if it has any.
 	Extensions string
@@ -185,6 +189,10 @@ func (m *Message) lane() int {
 // Drop ends the message here: it is not passed on.
 func (m *Message) Drop() { m.verdict = Drop }
 
+// Withhold keeps the message from the other side, whatever else becomes of it,
+// and its payload out of the traffic log: it carries a secret that is for the gateway.
+func (m *Message) Withhold() { m.withheld = true }
+
 // Reply sends p back to where the message came from, instead of passing the
 // message on. It keeps p.
 func (m *Message) Reply(op wire.Op, p []byte) error {
@@ -224,9 +232,10 @@ func (m *Message) Fail(status int, format string, args ...any) {
 }
 
 // Challenge adds a header to the refusal that a preceding Fail announced, such
-// as WWW-Authenticate or Retry-After.
+// as WWW-Authenticate or Retry-After. A name may be added more than once, as for
+// the challenges of several schemes.
 func (m *Message) Challenge(name, value string) error {
-	if err := m.run.headers.Set(name, value); err != nil {
+	if err := m.run.headers.Add(name, value); err != nil {
 		return fmt.Errorf("refusal header %s: %w", name, err)
 	}
 	return nil
@@ -250,10 +259,26 @@ func (m *Message) Logf(level slog.Level, format string, args ...any) {
 	m.run.logf(level, format, args...)
 }
 
+// belongTo makes the message one of a direction of a session.
+func (m *Message) belongTo(s *Session, from Side) {
+	m.Hook, m.Session, m.from = OnClientFrame, s, from
+	if from == HostSide {
+		m.Hook = OnServerFrame
+	}
+}
+
+// forget keeps nothing of the session that the message belonged to but the room
+// that its policies took.
+func (m *Message) forget() {
+	clear(m.attrs[:cap(m.attrs)])
+	clear(m.sends[:cap(m.sends)])
+	*m = Message{attrs: m.attrs[:0], sends: m.sends[:0], run: m.run.emptied()}
+}
+
 // reset makes the message ready for the next data message.
 func (m *Message) reset(op wire.Op, body []byte, fragments int) {
 	m.Op, m.body, m.fragments = op, body, fragments
-	m.changed = false
+	m.changed, m.withheld = false, false
 	m.attrs = m.attrs[:0]
 	m.verdict = Forward
 	m.sends = m.sends[:0]

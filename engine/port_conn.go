@@ -14,23 +14,24 @@ import (
 // portConn is an accepted connection. It counts against the port's limits until
 // it is closed, also as a session, and frees an upgrade that never got to be one.
 type portConn struct {
-	*socket.Conn
+	pollConn
 	state    *portState
 	counted  netip.Addr // as which client; not valid for a proxy that has not said yet
 	http     *httpPhase // nil once it is a session
-	secured  bool       // what it carries is TLS
-	within   int32      // the descriptor and 1 while a pump reads inside the poller's callback; else 0
 	hijacked atomic.Bool
 	closed   atomic.Bool
-	pending  *Session // dialled, not yet running
 }
 
 // httpPhase is what a connection knows while it serves HTTP.
 type httpPhase struct {
 	peer  netip.AddrPort // who connected, by the PROXY header where there is one
 	begun []byte         // what was read together with the PROXY header
-	line  bool           // the request line has been read
-	more  bool           // the client was refused while it may still be sending
+
+	secured bool // what the connection carries is TLS
+	line    bool // the request line has been read
+	more    bool // the client was refused while it may still be sending
+
+	pending *Session // dialled, not yet running
 }
 
 // saw looks for the end of the request line, for the answer to a request that is
@@ -60,11 +61,8 @@ func (c *portConn) Read(p []byte) (int, error) {
 		c.http.saw(p[:n])
 		return n, nil
 	}
-	if c.within != 0 {
-		return c.readNow(p)
-	}
-	n, err := c.Conn.Read(p)
-	if c.http != nil && !c.secured {
+	n, err := c.pollConn.Read(p)
+	if c.http != nil && !c.http.secured {
 		c.http.saw(p[:n])
 	}
 	return n, err
@@ -82,9 +80,9 @@ func (c *portConn) Close() error {
 	}
 	c.left()
 	c.state.discount(c.counted)
-	if c.pending != nil {
-		c.pending.abandon()
-		c.pending = nil
+	if c.http != nil && c.http.pending != nil {
+		c.http.pending.abandon()
+		c.http.pending = nil
 	}
 	return err
 }
@@ -106,6 +104,9 @@ func (c *portConn) linger() {
 		}
 	}
 }
+
+// CloseWrite sends a FIN; what the peer still sends can be read.
+func (c *portConn) CloseWrite() error { return c.Conn.(*socket.Conn).CloseWrite() }
 
 // left takes the connection off the list of those that serve HTTP.
 func (c *portConn) left() {

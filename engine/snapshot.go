@@ -60,6 +60,7 @@ type Port struct {
 	ForwardedHeader bool
 	Limits          PortLimits
 	Clients         []ClientSettings // for clients of some networks
+	Requires        []string         // remote hosts without which the port does not listen
 	Health, Ready   string           // paths of the gateway's own answers; empty: none
 	Websockets      []*Websocket
 	At              Position

@@ -18,6 +18,7 @@ type run struct {
 	policies []string
 	sets     []string // attributes that filters of these policies set
 	upgrade  *run     // of the same websocket; nil for the upgrade itself
+	path     engine.PathPattern
 }
 
 // runsOf lists the runs of a websocket, the upgrade first.
@@ -27,7 +28,7 @@ func (c *compiler) runsOf(w *Websocket) []*run {
 		if c.facts[h.ref.Name] == nil {
 			continue
 		}
-		r := &run{c: c, hook: h.hook}
+		r := &run{c: c, hook: h.hook, path: engine.PathPattern(w.Path)}
 		r.add(h.ref.Name)
 		if handler := c.config.FaultHandler.Name; c.facts[handler] != nil && c.policies[handler].Unfit&h.hook == 0 {
 			r.add(handler)
@@ -150,6 +151,9 @@ func (r *run) has(name string) bool {
 	if inner, ok := strings.CutPrefix(name, "websock.context."); ok {
 		return r.upgrade == nil || r.upgrade.has(inner)
 	}
+	if parameter, ok := strings.CutPrefix(name, "params.path."); ok && r.hook&engine.OnHTTP != 0 {
+		return slices.Contains(r.path.Names(), parameter)
+	}
 	if strings.HasPrefix(name, "websock.session.") || engine.AttributeHooks(name)&r.hook != 0 {
 		return true
 	}
@@ -172,6 +176,8 @@ func (r *run) warn(s *Step, read read) {
 		hint = fmt.Sprintf("what the upgrade had is in its context: ${websock.context.%s}", read.name)
 	case ofContext:
 		hint = r.upgrade.suggest(inner, "websock.context.")
+	case strings.HasPrefix(read.name, "params.path."):
+		hint = fmt.Sprintf("the path of the websocket is %s; a parameter in it is a segment such as {room}", r.path)
 	case hooks != 0:
 		hint = "it is set in " + hooks.String()
 	default:

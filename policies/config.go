@@ -118,7 +118,9 @@ type Scripts struct {
 
 // Websocket is a path on a port with its hooks and limits.
 type Websocket struct {
-	// Path is the path of the URL, as it comes, beginning with a slash.
+	// Path is the path of the URL, as it comes, beginning with a slash. A segment in braces stands for any one: of /rooms/{id}
+	// filters read ${params.path.id}, decoded, or ${http.path["id"]}. Where several paths match, the one with more segments
+	// wins, then the one that spells out what the other leaves open.
 	Path string `yaml:"path" required:"true"`
 	// Match says whether longer paths belong to it too (by whole segments, the longest websocket wins), or only the path itself.
 	Match string `yaml:"match" default:"longest" oneof:"longest exact"`
@@ -134,7 +136,7 @@ type Websocket struct {
 	OnServerFrame reference `yaml:"onServerFrame"`
 	// OnClose is the policy that runs once, after the session.
 	OnClose reference `yaml:"onClose"`
-	// Origins are the origins of web pages that may connect, such as https://app.example.test, http://127.0.0.1:* or *. Without it: pages of the same host, and clients that are no browser.
+	// Origins are the origins of web pages that may connect, such as https://app.example.test, https://*.example.test, http://127.0.0.1:*, or * for any but null. Without it: pages of the same host, and clients that are no browser.
 	Origins []string `yaml:"origins"`
 	// Subprotocols are those that the gateway lets through, the best first. Without it client and remote host agree.
 	Subprotocols []string `yaml:"subprotocols"`

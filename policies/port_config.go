@@ -34,6 +34,8 @@ type Port struct {
 	Limits PortLimits `yaml:"limits"`
 	// Clients are settings for clients of some networks, in place of the port's and its websockets' own. The longest network that contains the client's address counts.
 	Clients []*ClientSettings `yaml:"clients"`
+	// Requires names remote hosts: while all addresses of one of them are out, the port does not listen, so that whoever balances load over several gateways goes elsewhere. Open sessions go on. The remote hosts need a watchdog, which finds out that they are back.
+	Requires []string `yaml:"requires"`
 	// Websockets are the paths on which clients may open WebSockets.
 	Websockets []*Websocket `yaml:"websockets"`
 

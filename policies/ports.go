@@ -45,21 +45,30 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 	}
 	c.checkProxies(name, p)
 	c.checkProbes(name, p)
-	out.Clients = c.clients(name, p)
+	out.Clients, out.Requires = c.clients(name, p), p.Requires
+	c.checkRequired(name, p)
 	seen := make(map[string]*Websocket)
 	for _, w := range p.Websockets {
 		if w == nil {
 			continue
 		}
-		key := w.Host + " " + w.Path
+		key := w.Host + " " + engine.PathPattern(w.Path).Shape()
 		if first := seen[key]; first != nil {
-			c.errorf(w.place, "delete one of the two, or give one another `path` or `host`", "port %q has two websockets with the path %s; the first is at %s", name, w.Path, first.place.position())
+			c.errorf(w.place, "delete one of the two, or give one another `path` or `host`", "port %q has two websockets with the path %s; the first is at %s", name, samePath(w.Path, first.Path), first.place.position())
 			continue
 		}
 		seen[key] = w
 		out.Websockets = append(out.Websockets, c.websocket(name, p, w))
 	}
 	return out
+}
+
+// samePath names a path, and the other one that matches the same requests.
+func samePath(path, other string) string {
+	if path == other {
+		return path
+	}
+	return path + ", which matches what " + other + " does"
 }
 
 // checkProbes finds paths of the port's own answers that no request has, or that
@@ -94,6 +103,19 @@ func (c *compiler) checkProxies(name string, p *Port) {
 	for i, proxy := range p.TrustedProxies {
 		if proxy.Bits() == 0 {
 			c.warnf(p.item("trustedProxies", i), "name the addresses of the proxies", "port %q trusts everybody: a client is then whoever it says it is", name)
+		}
+	}
+}
+
+// checkRequired finds required hosts that are none, or that nobody watches.
+func (c *compiler) checkRequired(port string, p *Port) {
+	for i, name := range p.Requires {
+		host, ok := c.config.RemoteHosts[name]
+		switch {
+		case !ok:
+			c.errorf(p.item("requires", i), c.didYouMean(name, names(c.config.RemoteHosts), "remote hosts"), "port %q requires the remote host %q, and there is none", port, name)
+		case host != nil && host.Watchdog == nil:
+			c.errorf(p.item("requires", i), "add `watchdog: {pollIfUp: true}` to the remote host", "port %q requires the remote host %q, which has no watchdog to find out that it is back", port, name)
 		}
 	}
 }

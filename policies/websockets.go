@@ -1,8 +1,6 @@
 package policies
 
 import (
-	"fmt"
-	"net/url"
 	"strings"
 
 	"framegate/engine"
@@ -80,25 +78,20 @@ func (c *compiler) checkPath(w *Websocket) {
 		c.errorf(w.at("path"), "write `path: /"+w.Path+"`", "path %q does not begin with a slash", w.Path)
 	case strings.ContainsAny(w.Path, "?#"):
 		c.errorf(w.at("path"), "write the path alone; filters read the query as ${params.query.NAME}", "path %q has more than a path in it", w.Path)
-	case strings.ContainsAny(w.Path, "*{} "):
-		c.errorf(w.at("path"), "write the fixed beginning of the path: with `match: longest` all that lies below it is served too", "path %q has a pattern in it", w.Path)
+	case strings.ContainsAny(w.Path, "* "):
+		c.errorf(w.at("path"), "write the fixed beginning of the path: with `match: longest` all that lies below it is served too; {name} stands for one segment", "path %q has a pattern in it", w.Path)
+	default:
+		if err := engine.PathPattern(w.Path).Check(); err != nil {
+			c.errorf(w.at("path"), "write a name of its own in braces for a whole segment, such as /rooms/{room}", "path %q: %v", w.Path, err)
+		}
 	}
 }
 
 // checkOrigins finds origins that no browser sends (RFC 6454 §6.2).
 func (c *compiler) checkOrigins(w *Websocket) {
 	for i, origin := range w.Origins {
-		if origin == "*" || origin == "null" {
-			continue
-		}
-		u, err := url.Parse(strings.Replace(origin, ":*", ":0", 1))
-		switch {
-		case !strings.Contains(origin, "://"):
-			c.errorf(w.item("origins", i), "write scheme and host, such as https://"+origin, "origin %q has no scheme", origin)
-		case err != nil || u.Host == "":
-			c.errorf(w.item("origins", i), "write scheme and host, such as https://app.example.test", "%q is no origin", origin)
-		case u.Path != "" || u.RawQuery != "":
-			c.errorf(w.item("origins", i), fmt.Sprintf("write %s://%s", u.Scheme, u.Host), "origin %q has a path; browsers send scheme, host and port only", origin)
+		if hint, err := engine.CheckOrigin(origin); err != nil {
+			c.errorf(w.item("origins", i), hint, "%v", err)
 		}
 	}
 }

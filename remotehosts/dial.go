@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"framegate/engine"
 	"framegate/engine/socket"
 )
 
@@ -28,6 +29,7 @@ func (e *stepError) Unwrap() error { return e.error }
 // dial connects to an address, through the proxy and with TLS if there are to
 // be, within the connect timeout.
 func (h *Host) dial(ctx context.Context, c *Call, address string) (net.Conn, error) {
+	h.http.makeRoom(0)
 	return h.reach(ctx, time.Now().Add(c.ConnectTimeout), address, c.TLS)
 }
 
@@ -57,7 +59,7 @@ func (h *Host) reach(ctx context.Context, until time.Time, address string, secur
 	if !secure {
 		return conn, nil
 	}
-	secured := tls.Client(conn, h.tls)
+	secured := tls.Client(engine.UnderTLS(conn), h.tls)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, &stepError{"the TLS handshake", false, err}
