@@ -13,10 +13,9 @@ import (
 // handshakeWrite is how long the client may take to accept its 101.
 const handshakeWrite = 10 * time.Second
 
-// handOver takes the connection out of fasthttp and starts the session. The
-// 101 is ours to write: when the client is gone by then, the remote host's
-// connection is closed and nothing is left.
-func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) {
+// settle makes the session what policy and host have made of it, and hands
+// everything that is held for it over to it. It returns the head of the 101.
+func (u *upgrading) settle(c *portConn, q *Request) []byte {
 	s, upstream := u.s, u.m.upstream
 	s.Subprotocol, s.Extensions = strings.Clone(upstream.Subprotocol), strings.Clone(upstream.Extensions) // out of the host's answer, which is not kept
 	s.Host, s.Address = upstream.Host, upstream.Address
@@ -33,8 +32,16 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 	s.places, s.release = u.places, upstream.Release
 	head := u.switching(q, extension)
 	u.record(q)
-	c.http.pending = s
+	u.taken, c.http.pending = true, s
 	u.g.live.Add(1)
+	return head
+}
+
+// handOver takes the connection out of fasthttp and starts the session. The
+// 101 is ours to write: when the client is gone by then, the remote host's
+// connection is closed and nothing is left.
+func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) {
+	s, head, early := u.s, u.settle(c, q), u.m.upstream.Early
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(conn net.Conn) {
 		defer func() {
@@ -43,7 +50,10 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 				c.Close()
 			}
 		}()
-		s.start(conn, c, head, upstream.Early)
+		begun := readBuffered(conn)
+		conn = conn.(interface{ UnsafeConn() net.Conn }).UnsafeConn()
+		conn.SetDeadline(time.Time{})
+		s.start(conn, c, head, begun, early)
 	})
 }
 
@@ -99,20 +109,21 @@ func (u *upgrading) switching(q *Request, extension string) []byte {
 	return append(head, "\r\n"...)
 }
 
-// start runs in a goroutine of fasthttp, which must not be kept: it writes the
-// 101, takes what the reader of fasthttp holds, and starts the pumps. early is what
-// came with the host's own 101.
-func (s *Session) start(hijacked net.Conn, c *portConn, head, early []byte) {
-	begun := readBuffered(hijacked)
-	conn, _ := unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
+// start writes the 101 and starts the pumps. begun is what the client sent together
+// with its request, early what came with the host's own 101. The goroutine it runs
+// in must not be kept: it may be one of fasthttp.
+func (s *Session) start(conn net.Conn, c *portConn, head, begun, early []byte) {
+	conn, _ = unwrap(conn)
 	c.hijacked.Store(true)
 	c.left()
-	conn.SetWriteDeadline(time.Now().Add(handshakeWrite))
-	if _, err := conn.Write(head); err != nil {
+	if err := c.writeHead(conn, head); err != nil {
 		c.Close() // and with it, what is pending
 		return
 	}
-	conn.SetDeadline(time.Time{})
+	if !c.http.by.IsZero() {
+		c.http.by = time.Time{}
+		conn.SetReadDeadline(time.Time{})
+	}
 	c.http = nil
 	s.legs[ClientSide].conn, s.legs[ClientSide].side = conn, ClientSide
 	for side := range s.pumps {

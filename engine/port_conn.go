@@ -26,6 +26,8 @@ type portConn struct {
 type httpPhase struct {
 	peer  netip.AddrPort // who connected, by the PROXY header where there is one
 	begun []byte         // what was read together with the PROXY header
+	ahead []byte         // what was read of a request, or beyond the last
+	by    time.Time      // when the first request must be there; zero: there is one, or no limit
 
 	secured bool // what the connection carries is TLS
 	line    bool // the request line has been read
@@ -40,6 +42,23 @@ func (h *httpPhase) saw(p []byte) {
 	h.line = h.line || bytes.IndexByte(p, '\n') >= 0
 }
 
+// next gives what was read ahead.
+func (h *httpPhase) next(p []byte) int {
+	n := copy(p, h.ahead)
+	h.ahead = h.ahead[n:]
+	h.saw(p[:n])
+	return n
+}
+
+// SetReadDeadline sets when reading ends: while the first request is read, not
+// after its time.
+func (c *portConn) SetReadDeadline(t time.Time) error {
+	if h := c.http; h != nil && !h.by.IsZero() && (t.IsZero() || t.After(h.by)) {
+		t = h.by
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
 // securedConn is a TLS connection while it serves HTTP.
 type securedConn struct {
 	*tls.Conn
@@ -48,6 +67,9 @@ type securedConn struct {
 
 // Read reads what the client sent, decrypted.
 func (c *securedConn) Read(p []byte) (int, error) {
+	if n := c.http.next(p); n > 0 {
+		return n, nil
+	}
 	n, err := c.Conn.Read(p)
 	c.http.saw(p[:n])
 	return n, err
@@ -60,6 +82,11 @@ func (c *portConn) Read(p []byte) (int, error) {
 		c.http.begun = c.http.begun[n:]
 		c.http.saw(p[:n])
 		return n, nil
+	}
+	if c.http != nil && !c.http.secured {
+		if n := c.http.next(p); n > 0 {
+			return n, nil
+		}
 	}
 	n, err := c.pollConn.Read(p)
 	if c.http != nil && !c.http.secured {

@@ -25,20 +25,20 @@ type upgrading struct {
 	answer   Answer
 	places   []place
 	outcome  Outcome
+	taken    bool // the session has the snapshot, and all else that was held for it
 }
 
 // serveHTTP handles one request on a port.
 func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	snapshot := l.g.hold()
 	u := &upgrading{g: l.g, snapshot: snapshot, port: l.port.Load()}
-	taken := false
 	defer func() {
 		if r := recover(); r != nil {
 			l.g.panicked("upgrade", r)
 			u.undo()
 			writeAnswer(ctx, refusal(500, "internal error", "", ""))
 		}
-		if !taken {
+		if !u.taken {
 			snapshot.release()
 		}
 	}()
@@ -53,7 +53,6 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
 	if u.run(q); u.connected() {
-		taken = true
 		u.handOver(ctx, conn, q)
 		return
 	}

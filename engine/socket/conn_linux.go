@@ -58,6 +58,32 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// TryRead reads what is there. It returns 0 and no error where nothing is, yet.
+func (c *Conn) TryRead(p []byte) (int, error) {
+	t := takeTransfer(p)
+	err := c.raw.Control(t.tryRead)
+	waits := t.waits
+	n, err := t.end(err)
+	switch {
+	case err != nil:
+		return n, c.fail("read", err)
+	case n == 0 && !waits:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// TryWrite writes what the kernel takes of p without waiting for the peer.
+func (c *Conn) TryWrite(p []byte) (int, error) {
+	t := takeTransfer(p)
+	err := c.raw.Control(t.tryWrite)
+	n, err := t.end(err)
+	if err != nil {
+		return n, c.fail("write", err)
+	}
+	return n, nil
+}
+
 // Write writes all of p. Errors are [net.Error]s.
 func (c *Conn) Write(p []byte) (int, error) {
 	t := takeTransfer(p)

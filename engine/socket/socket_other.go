@@ -15,6 +15,12 @@ type Conn struct{ *net.TCPConn }
 // Addr is the peer's address.
 func (c *Conn) Addr() netip.AddrPort { return c.RemoteAddr().(*net.TCPAddr).AddrPort() }
 
+// TryRead reads nothing: this system does not say what is there.
+func (c *Conn) TryRead(p []byte) (int, error) { return 0, nil }
+
+// TryWrite writes nothing: this system may wait for the peer.
+func (c *Conn) TryWrite(p []byte) (int, error) { return 0, nil }
+
 // Listener accepts connections.
 type Listener struct {
 	*net.TCPListener

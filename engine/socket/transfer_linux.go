@@ -12,18 +12,23 @@ type transfer struct {
 	p           []byte
 	n           int
 	errno       syscall.Errno
+	waits       bool // nothing was there to be read, or no room to be written to
 	read, write func(fd uintptr) bool
+
+	tryRead, tryWrite func(fd uintptr)
 }
 
 var transfers = sync.Pool{New: func() any {
 	t := &transfer{}
 	t.read, t.write = t.readFrom, t.writeTo
+	t.tryRead = func(fd uintptr) { t.waits = !t.readFrom(fd) }
+	t.tryWrite = func(fd uintptr) { t.waits = !t.writeTo(fd) }
 	return t
 }}
 
 func takeTransfer(p []byte) *transfer {
 	t := transfers.Get().(*transfer)
-	t.p, t.n, t.errno = p, 0, 0
+	t.p, t.n, t.errno, t.waits = p, 0, 0, false
 	return t
 }
 

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -39,8 +38,16 @@ func ParseHeaders(block []byte) (*Headers, error) {
 	if len(block) > MaxHeaders+len("\r\n") {
 		return nil, fmt.Errorf("parse headers: %w", ErrHeadersTooLong)
 	}
-	h := &Headers{fields: make([]field, 0, bytes.Count(block, []byte("\n")))}
-	rest := string(block)
+	return ParseHeaderText(string(block))
+}
+
+// ParseHeaderText is [ParseHeaders] for a block that is a string, of which the fields are parts.
+func ParseHeaderText(block string) (*Headers, error) {
+	if len(block) > MaxHeaders+len("\r\n") {
+		return nil, fmt.Errorf("parse headers: %w", ErrHeadersTooLong)
+	}
+	h := &Headers{fields: make([]field, 0, strings.Count(block, "\n"))}
+	rest := block
 	for line := 1; rest != "" && rest != "\r\n"; line++ {
 		text, next, ok := strings.Cut(rest, "\r\n")
 		if !ok {
