@@ -172,10 +172,15 @@ func (s *Session) end() {
 	s.mu.Unlock()
 	deadline := time.Now().Add(closeGrace)
 	for i := range s.legs {
-		l := &s.legs[i]
-		l.conn.SetWriteDeadline(deadline)
-		l.sendClose(s.closeFor(l, cause))
-		l.shut()
+		if l := &s.legs[i]; !l.shaken() {
+			l.conn.SetWriteDeadline(deadline)
+			l.sendClose(s.closeFor(l, cause))
+			l.shut()
+		}
+	}
+	// RFC 6455 §7.1.1: a server closes "immediately", a client waits for the server to.
+	if client := &s.legs[ClientSide]; client.shaken() && client.waits() != io.ErrUnexpectedEOF {
+		client.conn.Close()
 	}
 	s.closed(cause)
 	s.legs[HostSide].finish(deadline)
