@@ -83,21 +83,29 @@ func (u *upgrading) acceptDeflate(q *Request) (d *wire.Deflate, answer string) {
 	return nil, ""
 }
 
+// notPassed tells whether a header of the host's 101 is for its connection only.
+func notPassed(name string) bool {
+	for _, own := range [...]string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"} {
+		if strings.EqualFold(name, own) {
+			return true
+		}
+	}
+	return false
+}
+
 // switching is the head of the 101: the remote host's own headers, and ours. An extension is the client's and ours, where
 // there is one, else what it agreed on with the host.
 func (u *upgrading) switching(q *Request, extension string) []byte {
-	head := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
+	head := make([]byte, 0, 256+u.m.upstream.Headers.Size()+u.m.Answer.Headers.Size())
+	head = append(head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	head = append(head, wire.AcceptKey(q.Headers.Get("Sec-WebSocket-Key"))...)
 	head = append(head, "\r\n"...)
 	if h := u.m.upstream.Headers; h != nil {
-		passed := h.Clone()
-		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"} {
-			passed.Del(name)
+		for name, value := range h.All() {
+			if !notPassed(name) && (!u.w.needsMessages() || !strings.EqualFold(name, "Sec-WebSocket-Extensions")) {
+				head = append(append(append(append(head, name...), ": "...), value...), "\r\n"...)
+			}
 		}
-		if u.w.needsMessages() {
-			passed.Del("Sec-WebSocket-Extensions")
-		}
-		head = passed.AppendTo(head)
 	}
 	if u.m.upstream.Subprotocol == "" && u.m.Offer.Marker != "" {
 		head = append(head, "Sec-WebSocket-Protocol: "+u.m.Offer.Marker+"\r\n"...)

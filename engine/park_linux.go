@@ -60,17 +60,20 @@ func (l *lot) watch() {
 	var events [128]syscall.EpollEvent
 	l.raw.Read(func(fd uintptr) bool {
 		for {
-			n, err := syscall.EpollWait(int(fd), events[:], 0)
+			n, err := epollWait(fd, events[:])
 			switch {
 			case err == syscall.EINTR:
 				continue
-			case n <= 0:
-				return err != nil
+			case err != 0:
+				return true
 			}
 			for _, e := range events[:n] {
 				if p := l.at(e.Fd, uint32(e.Pad)); p != nil {
 					p.unpark()
 				}
+			}
+			if n < len(events) { // what comes from here on wakes the poller again
+				return false
 			}
 		}
 	})
@@ -105,6 +108,12 @@ func (l *lot) leave(index int32) {
 	defer l.mu.Unlock()
 	l.slots[index] = slot{generation: l.slots[index].generation + 1}
 	l.free = append(l.free, index)
+}
+
+// epollWait gives the events that are there.
+func epollWait(set uintptr, events []syscall.EpollEvent) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, set, uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	return int(n), errno
 }
 
 // epollCtl does not tell the scheduler: it never blocks.

@@ -101,7 +101,11 @@ func (u *upgrading) run(q *Request) {
 
 // reserve counts the session in against the limits of the websocket.
 func (u *upgrading) reserve(q *Request) bool {
-	limits, name := u.w.Limits, u.w.Port+u.w.Path
+	limits := u.w.Limits
+	if limits.Total == 0 && limits.PerClient == 0 {
+		return true
+	}
+	name := u.w.Port + u.w.Path
 	all, client := place{websocket: name}, place{websocket: name, client: q.Client.Addr()}
 	if !u.take(all, limits.Total) {
 		u.refuse(503, "too many sessions on this websocket")
@@ -148,7 +152,7 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 		u.answer = *u.m.Answer
 	case u.m.upstream == nil:
 		u.refuse(500, "policy passed without connecting")
-	case !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject()}, u.subjectLimit()):
+	case u.subjectLimit() > 0 && !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject()}, u.subjectLimit()):
 		u.refuse(429, "too many sessions of this subject")
 	}
 }

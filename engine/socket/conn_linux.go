@@ -145,12 +145,16 @@ func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) 
 // LocalAddr asks the kernel for the connection's own address.
 func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.own()) }
 
-func (c *Conn) own() netip.AddrPort {
+func (c *Conn) own() (own netip.AddrPort) {
+	c.raw.Control(func(fd uintptr) { own = ownOf(fd) })
+	return own
+}
+
+// ownOf is a socket's own address.
+func ownOf(fd uintptr) netip.AddrPort {
 	var own rawAddr
-	c.raw.Control(func(fd uintptr) {
-		own.length = uint32(unsafe.Sizeof(own.any))
-		syscall.RawSyscall(syscall.SYS_GETSOCKNAME, fd, uintptr(unsafe.Pointer(&own.any)), uintptr(unsafe.Pointer(&own.length)))
-	})
+	own.length = uint32(unsafe.Sizeof(own.any))
+	syscall.RawSyscall(syscall.SYS_GETSOCKNAME, fd, uintptr(unsafe.Pointer(&own.any)), uintptr(unsafe.Pointer(&own.length)))
 	return own.addrPort()
 }
 

@@ -48,13 +48,14 @@ func dial(ctx context.Context, to netip.AddrPort, deadline time.Time, o Options)
 		syscall.Close(int(fd))
 		return nil, err
 	}
+	if errno == 0 && to.Addr().IsLoopback() && ownOf(fd) == to {
+		syscall.Close(int(fd))
+		return nil, os.NewSyscallError("connect", syscall.ECONNREFUSED) // nobody listens, and the kernel has given the socket that very port
+	}
 	c, err := newConn(int(fd), to, inq)
 	if err == nil && pending(errno) {
 		later := address
 		err = c.connected(ctx, deadline, &later)
-	}
-	if err == nil && to.Addr().IsLoopback() && c.own() == to {
-		err = os.NewSyscallError("connect", syscall.ECONNREFUSED) // nobody listens, and the kernel has given the socket that very port
 	}
 	if err != nil && c != nil {
 		c.Close()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -186,6 +187,42 @@ func (h *Headers) del(name string, from int) {
 	h.fields = kept
 }
 
+// DelFunc removes the fields for whose names del is true.
+func (h *Headers) DelFunc(del func(name string) bool) {
+	h.unpack()
+	h.fields = slices.DeleteFunc(h.fields, func(f field) bool {
+		if !del(f.name) {
+			return false
+		}
+		h.size -= f.size()
+		return true
+	})
+}
+
+// CopyFrom adds all fields of other.
+func (h *Headers) CopyFrom(other *Headers) {
+	h.unpack()
+	for i := range other.Len() {
+		f := other.at(i)
+		h.fields = append(h.fields, f)
+		h.size += f.size()
+	}
+}
+
+// Size is how many bytes AppendTo appends.
+func (h *Headers) Size() int {
+	if h == nil {
+		return 0
+	}
+	return h.size
+}
+
+// Grow makes room for so many more fields.
+func (h *Headers) Grow(fields int) {
+	h.unpack()
+	h.fields = slices.Grow(h.fields, fields)
+}
+
 // Clone is a copy that can be changed on its own.
 func (h *Headers) Clone() *Headers {
 	if h == nil {
@@ -196,6 +233,10 @@ func (h *Headers) Clone() *Headers {
 
 // AppendTo appends a line "Name: value\r\n" for each field to dst, without the empty line that ends a block.
 func (h *Headers) AppendTo(dst []byte) []byte {
+	if h.Len() == 0 {
+		return dst
+	}
+	dst = slices.Grow(dst, h.size+len("\r\n"))
 	for name, value := range h.All() {
 		dst = append(append(dst, name...), ": "...)
 		dst = append(append(dst, value...), "\r\n"...)
