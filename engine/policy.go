@@ -166,7 +166,7 @@ func (p *Policy) visit(m *Message, node *Node, at int) (Result, error) {
 	if r.following {
 		began = time.Now()
 	}
-	pass, err := node.runGuarded(m)
+	pass, err := m.unread(node.runGuarded(m))
 	r.current = caller
 	if !pass && !r.explained {
 		r.status, r.headers, r.reason, r.named = 0, Headers{}, "", false

@@ -14,10 +14,11 @@ import (
 var manuals = map[string]reflect.Type{
 	"port":        reflect.TypeFor[Port](),
 	"websocket":   reflect.TypeFor[Websocket](),
+	"route":       reflect.TypeFor[Route](),
 	"remote-host": reflect.TypeFor[remotehosts.Definition](),
 }
 
-// Reference is the manual of a part of the configuration — port, websocket or
+// Reference is the manual of a part of the configuration — port, websocket, route or
 // remote-host — made of the struct that it decodes into; ok is false for any
 // other name. What has a manual of its own is not repeated inside another.
 func Reference(name string) (doc *filters.Doc, ok bool, err error) {
@@ -37,7 +38,7 @@ func Reference(name string) (doc *filters.Doc, ok bool, err error) {
 	text, example := filters.SplitExample(comments[t.Name()])
 	doc = &filters.Doc{Type: name, Text: text, Example: example, Fields: filters.FieldDocs(t, comments)}
 	for i := range doc.Fields {
-		if doc.Fields[i].Name == "websockets" {
+		if name := doc.Fields[i].Name; name == "websockets" || name == "routes" {
 			doc.Fields[i].Fields = nil
 		}
 	}

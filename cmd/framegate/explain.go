@@ -10,14 +10,14 @@ import (
 )
 
 type explainCommand struct {
-	What     string `arg:"" placeholder:"WHAT" help:"A filter type, or port, websocket or remote-host."`
+	What     string `arg:"" placeholder:"WHAT" help:"A filter type, or port, websocket, route or remote-host."`
 	Markdown bool   `help:"Print the keys as a Markdown table."`
 }
 
 func (explainCommand) Help() string {
 	return `
 The manual of a filter type, made from its own source: what it does, where it makes sense, its fields with defaults and
-limits, the attributes it reads and sets, and an example. framegate list filters shows all types. port, websocket and
+limits, the attributes it reads and sets, and an example. framegate list filters shows all types. port, websocket, route and
 remote-host are the manuals of those parts of a configuration.
 
     framegate explain api-key
@@ -37,7 +37,7 @@ func (c *explainCommand) Run(std stdio) error {
 		_, err = io.WriteString(std.out, doc.String())
 		return err
 	case c.Markdown:
-		return usagef("--markdown is for port, websocket and remote-host")
+		return usagef("--markdown is for port, websocket, route and remote-host")
 	}
 	err = filters.Explain(std.out, c.What)
 	var unknown *filters.UnknownType
