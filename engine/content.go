@@ -92,6 +92,12 @@ func (m *Message) Respond(a *Answer) error {
 	return nil
 }
 
+// dropAnswer forgets the answer of a host.
+func (m *Message) dropAnswer() {
+	m.Answer.Stream.Close()
+	*m.Answer, m.http.changed = Answer{}, true
+}
+
 // Interim sends an interim answer (RFC 9110 §15.2) of a remote host on to the
 // client of a request on a route.
 func (m *Message) Interim(status int, headers *Headers) {

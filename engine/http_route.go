@@ -83,3 +83,14 @@ func allowed(routes []*Route) string {
 	slices.Sort(methods)
 	return strings.Join(slices.Compact(methods), ", ")
 }
+
+// nothing is the reason of a 404.
+func (p *Port) nothing(q *Request) string {
+	if route, _ := p.plainRoute(q); route != nil {
+		return "no websocket at this path, which answers plain HTTP requests"
+	}
+	if len(p.Routes) > 0 {
+		return "no websocket or route at this path"
+	}
+	return "no websocket at this path"
+}

@@ -75,7 +75,7 @@ func (u *upgrading) run(q *Request) {
 	u.w = u.port.route(q)
 	switch {
 	case u.w == nil:
-		u.refuse(404, "no websocket at this path")
+		u.refuse(404, u.port.nothing(q))
 		return
 	case u.g.draining.Load():
 		u.refuse(503, "the gateway is shutting down")
