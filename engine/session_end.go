@@ -217,6 +217,11 @@ func (s *Session) closed(cause Cause) {
 	if !w.Log.Off {
 		s.gateway.journal.Add(&r)
 	}
+	s.closeLocals()
+}
+
+// closeLocals frees what filters kept.
+func (s *Session) closeLocals() {
 	for _, local := range s.locals {
 		for _, kept := range local {
 			if c, ok := kept.(io.Closer); ok {
