@@ -32,6 +32,7 @@ func (e *stepError) Unwrap() error { return e.error }
 // dial connects to an address, through the proxy and with TLS if there are to
 // be, within the connect timeout.
 func (h *Host) dial(ctx context.Context, c *Call, address string) (net.Conn, error) {
+	h.http.makeRoom(0)
 	limited, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
 	return h.reach(limited, address, c.TLS)
