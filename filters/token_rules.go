@@ -81,12 +81,12 @@ func party(c claims, issuer string, audiences []string) error {
 	if issuer != "" && from != issuer {
 		return fmt.Errorf("its issuer is %.64q", from)
 	}
-	for_, err := c.texts("aud")
+	named, err := c.texts("aud")
 	if err != nil {
 		return err
 	}
-	if len(audiences) > 0 && !slices.ContainsFunc(for_, func(aud string) bool { return slices.Contains(audiences, aud) }) {
-		return fmt.Errorf("it is for another audience: %.128q", for_)
+	if len(audiences) > 0 && !slices.ContainsFunc(named, func(aud string) bool { return slices.Contains(audiences, aud) }) {
+		return fmt.Errorf("it is for another audience: %.128q", named)
 	}
 	return nil
 }
