@@ -10,7 +10,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"framegate/engine"
-	"framegate/filters"
 )
 
 // ends expects the session to be closed, with nothing before it.
@@ -220,7 +219,7 @@ func TestRevokedTokens(t *testing.T) {
 		}
 		if handle == "" {
 			token = g.token("sub", "carol")
-			handle = filters.TokenHandle(token)
+			handle = engine.TokenHandle(token)
 		}
 		c := g.open("/chat", bearer(token)...)
 		other := g.open("/chat", bearer(g.token())...)

@@ -127,7 +127,7 @@ func (f *tokenRules) identityOfToken(c claims, method, token string) (*engine.Id
 	}
 	id := &engine.Identity{
 		Subject: subject, Method: method, Issuer: issuer, Scopes: scopes,
-		Attributes: engine.TreeValue(map[string]any(c)), Handles: []string{TokenHandle(token)},
+		Attributes: engine.TreeValue(map[string]any(c)), Handles: []string{engine.TokenHandle(token)},
 	}
 	if jti, _ := c["jti"].(string); jti != "" {
 		id.Handles = append(id.Handles, "jti:"+jti)
