@@ -85,7 +85,7 @@ var revokedCause = Cause{By: "revocation", Code: wire.CloseUnauthorized, Reason:
 // revoke ends the session, unless it has ended, or what was revoked has been
 // renewed since.
 func (s *Session) revoke(p *proof) bool {
-	if st := s.standing.Load(); st == nil || !st.has(p) || s.ending() {
+	if st := s.standing.Load(); st == nil || !st.has(p) || s.isEnding() {
 		return false
 	}
 	s.Stop(revokedCause)

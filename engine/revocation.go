@@ -145,7 +145,7 @@ func (s *Session) hitBy(r Revocation) bool {
 			return s.revoke(p)
 		}
 	}
-	if len(st.proofs) == 0 && r.Handle == "subject:"+st.subject && !s.ending() {
+	if len(st.proofs) == 0 && r.Handle == "subject:"+st.subject && !s.isEnding() {
 		s.Stop(revokedCause)
 		return true
 	}

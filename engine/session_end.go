@@ -25,18 +25,18 @@ const (
 func (s *Session) note(c Cause) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cause != nil {
+	if s.ending != nil {
 		return false
 	}
-	s.cause, s.closing = &c, s.gateway.now()
+	s.ending = &ending{Cause: c, since: s.gateway.now()}
 	return true
 }
 
-// ending tells whether something has ended the session, or is about to.
-func (s *Session) ending() bool {
+// isEnding tells whether something has ended the session, or is about to.
+func (s *Session) isEnding() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cause != nil
+	return s.ending != nil
 }
 
 // cancelContext ends the session's context, which the first Close of a peer
@@ -44,9 +44,9 @@ func (s *Session) ending() bool {
 func (s *Session) cancelContext() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancelled = true
-	if s.cancel != nil {
-		s.cancel(*s.cause)
+	s.ending.cancelled = true
+	if s.context != nil {
+		s.context.cancel(s.ending.Cause)
 	}
 }
 
@@ -175,7 +175,7 @@ func (s *Session) end() {
 	}()
 	s.cancelContext()
 	s.mu.Lock()
-	cause := *s.cause
+	cause := s.ending.Cause
 	s.mu.Unlock()
 	deadline := time.Now().Add(closeGrace)
 	for i := range s.legs {

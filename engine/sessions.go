@@ -128,7 +128,7 @@ func (s *Session) Info() Info {
 	return Info{
 		ID: s.ID, Port: s.Port, Path: s.Path, Client: clientText(s.Client), Subject: s.Subject(), Subprotocol: s.Subprotocol,
 		Extensions: s.Extensions, Compression: s.compression(), Host: s.Host, Address: s.Address, Opened: s.Opened,
-		In: s.traffic(ClientSide), Out: s.traffic(HostSide), Closing: s.ending(),
+		In: s.traffic(ClientSide), Out: s.traffic(HostSide), Closing: s.isEnding(),
 	}
 }
 

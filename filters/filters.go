@@ -120,6 +120,8 @@ type Env struct {
 
 	// Call finds a policy by name. The policy is whole only once the snapshot is.
 	Call func(name string) (*engine.Policy, error)
+	// Cache finds or makes the cache of that name; it stays the same over reloads.
+	Cache func(name string) *engine.Cache
 	// Store finds a store by name.
 	Store func(name string) (*engine.Store, error)
 	// At gives the position of a field in the file, for scripts written inline.

@@ -43,6 +43,7 @@ func init() {
 //	    client: {id: gateway, secret: '{{env "INTROSPECTION_SECRET" "demo"}}'}
 //	    scopes: [chat.read]
 //	    recheck: 1m
+//	    pointer: /token
 type oauthIntrospect struct {
 	// URL is the server's introspection endpoint.
 	URL string `yaml:"url" required:"true"`

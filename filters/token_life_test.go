@@ -15,6 +15,7 @@ import (
 // ends expects the session to be closed, with nothing before it.
 func ends(t *testing.T, c *websocket.Conn, code int, reason string) {
 	t.Helper()
+	defer c.Close()
 	_, p, err := c.ReadMessage()
 	var closed *websocket.CloseError
 	if !errors.As(err, &closed) || closed.Code != code || closed.Text != reason {
@@ -195,6 +196,7 @@ policies:
 `)
 	stranger := g.open("/chat")
 	closes(t, stranger, "hello", 3000, "log in first")
+	stranger.Close()
 	c := g.open("/chat")
 	if err := c.WriteMessage(websocket.TextMessage, []byte(`{"token":"`+g.token("exp", g.clock.now().Add(time.Minute).Unix())+`"}`)); err != nil {
 		t.Fatal(err)

@@ -75,6 +75,7 @@ type origin struct {
 	hosts    *remotehosts.Set
 	keySets  *filters.KeySets
 	settings map[filterKey]inherited
+	caches   map[string]*engine.Cache
 }
 
 func originOf(s *engine.Snapshot) *origin {

@@ -86,7 +86,7 @@ func (x *sending) try(ctx context.Context, a *address) bool {
 		return false
 	}
 	x.keep(response)
-	if verdict != nil && elsewhere(ctx, verdict) && so.again() {
+	if verdict != nil && elsewhere(ctx, x.c, verdict) && so.again() {
 		x.logf(slog.LevelWarn, "%s: %v", a.key, verdict)
 		so.failed(a.key, verdict)
 		return false
