@@ -215,16 +215,14 @@ func TestRevokedTokens(t *testing.T) {
 	i := newIssuer(t, public("rsa", rsaKey))
 	g := behind(t, i, "onUpgrade: admit", admitByToken)
 	for _, handle := range []string{"jti:7", "subject:bob", ""} {
-		token := g.token("sub", "bob", "jti", "7")
-		if handle == "jti:7" {
-			token = g.token("sub", "dave", "jti", "7")
-		}
+		subject := map[string]string{"jti:7": "dave", "subject:bob": "bob", "": "carol"}[handle]
+		token := g.token("sub", subject, "jti", handle[min(4, len(handle)):])
 		if handle == "" {
-			token = g.token("sub", "carol")
 			handle = engine.TokenHandle(token)
 		}
 		c := g.open("/chat", bearer(token)...)
 		other := g.open("/chat", bearer(g.token())...)
+		eventually(t, "both are open", func() bool { return g.opens("alice") && g.opens(subject) })
 		if n, err := g.Revoke(engine.Revocation{Handle: handle, Until: g.clock.now().Add(time.Hour)}); n != 1 || err != nil {
 			t.Errorf("%s: closed %d, %v", handle, n, err)
 		}
@@ -239,4 +237,14 @@ func TestRevokedTokens(t *testing.T) {
 		}
 		g.open("/chat", bearer(token)...)
 	}
+}
+
+// opens tells whether a session of the subject is open.
+func (i *identityGateway) opens(subject string) bool {
+	for _, s := range i.Sessions().List() {
+		if s.Subject == subject && !s.Closing {
+			return true
+		}
+	}
+	return false
 }
