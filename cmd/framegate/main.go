@@ -30,6 +30,7 @@ type commands struct {
 	List        listCommand        `cmd:"" help:"List filters, attributes, policies or websockets."`
 	Schema      schemaCommand      `cmd:"" help:"Print the JSON Schema of the configuration."`
 	Hash        hashCommand        `cmd:"" help:"Hash a key or password for a store."`
+	Token       tokenCommand       `cmd:"" help:"Sign a JSON Web Token, to try things with."`
 	Connect     connectCommand     `cmd:"" help:"Talk to a WebSocket from the terminal or a script."`
 	Echo        echoCommand        `cmd:"" help:"Serve a WebSocket back end to try things against."`
 	Tail        tailCommand        `cmd:"" help:"Follow the traffic log of a running gateway."`
