@@ -16,18 +16,20 @@ type portConn struct {
 	state    *portState
 	counted  netip.Addr // as which client; not valid for a proxy that has not said yet
 	http     *httpPhase // nil once it is a session
-	secured  bool       // what it carries is TLS
 	hijacked atomic.Bool
 	closed   atomic.Bool
-	pending  *Session // dialled, not yet running
 }
 
 // httpPhase is what a connection knows while it serves HTTP.
 type httpPhase struct {
 	peer  netip.AddrPort // who connected, by the PROXY header where there is one
 	begun []byte         // what was read together with the PROXY header
-	line  bool           // the request line has been read
-	more  bool           // the client was refused while it may still be sending
+
+	secured bool // what the connection carries is TLS
+	line    bool // the request line has been read
+	more    bool // the client was refused while it may still be sending
+
+	pending *Session // dialled, not yet running
 }
 
 // saw looks for the end of the request line, for the answer to a request that is
@@ -58,7 +60,7 @@ func (c *portConn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := c.pollConn.Read(p)
-	if c.http != nil && !c.secured {
+	if c.http != nil && !c.http.secured {
 		c.http.saw(p[:n])
 	}
 	return n, err
@@ -76,9 +78,9 @@ func (c *portConn) Close() error {
 	}
 	c.left()
 	c.state.discount(c.counted)
-	if c.pending != nil {
-		c.pending.abandon()
-		c.pending = nil
+	if c.http != nil && c.http.pending != nil {
+		c.http.pending.abandon()
+		c.http.pending = nil
 	}
 	return err
 }
