@@ -264,7 +264,7 @@ func TestExamplesOfTheManualLoad(t *testing.T) {
 			if slices.Contains(d.Hooks, "onUpgrade") {
 				hooks = "onUpgrade: example"
 			}
-			if slices.Contains(d.Hooks, "onClientFrame") {
+			if slices.Contains(d.Hooks, "onClientFrame") && !strings.Contains(d.Example, "type: connect-to-url") {
 				hooks += "\nonClientFrame: example"
 			}
 			g := &gateway{t: t, dir: t.TempDir(), host: "127.0.0.1:9"}
