@@ -24,6 +24,7 @@ type Message struct {
 	seq       int64
 	fragments int
 	body      []byte
+	lent      []*buffer // that new bodies were made in
 	changed   bool
 	attrs     attrs
 	verdict   Verdict
@@ -272,6 +273,7 @@ func (m *Message) forget() {
 
 // reset makes the message ready for the next data message.
 func (m *Message) reset(op wire.Op, body []byte, fragments int) {
+	m.giveBack()
 	m.Op, m.body, m.fragments = op, body, fragments
 	m.changed = false
 	m.attrs = m.attrs[:0]

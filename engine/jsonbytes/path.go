@@ -54,6 +54,15 @@ func ParsePath(text string) (Path, error) {
 	return p, nil
 }
 
+// UnmarshalText is [ParsePath] into the path.
+func (p *Path) UnmarshalText(text []byte) error {
+	parsed, err := ParsePath(string(text))
+	if err == nil {
+		*p = parsed
+	}
+	return err
+}
+
 // String is the path as it was written.
 func (p Path) String() string { return p.text }
 
