@@ -118,9 +118,9 @@ func TestJSONAddNode(t *testing.T) {
 		`{"text":"{\"text\":\"a\\\"b\",\"tags\":[ 1 ]}","tags":[ 0.5, 1, "checked" ],"device":"d-1","meta":{"hops":1,"none":[],"via":["framegate",true,null]},"seq":28,"none":null}`)
 
 	hostile := build(t, nil, func(f *jsonAddNode) {
-		f.Nodes = []jsonNode{node("/from", "set", map[string]any{"name": "<${who}>"})}
+		f.Nodes = []jsonNode{node("/from", "set", map[string]any{"na\"me": `"${who}\`})}
 	})
-	for who, want := range map[string]string{`x","admin":true,"y":"`: `{"from":{"name":"<x\",\"admin\":true,\"y\":\">"}}`, "\n\xff日": "{\"from\":{\"name\":\"<\\n\uFFFD日>\"}}"} {
+	for who, want := range map[string]string{`x","admin":true,"y":"`: `{"from":{"na\"me":"\"x\",\"admin\":true,\"y\":\"\\"}}`, "\n\xff日": `{"from":{"na\"me":"\"\n` + "\uFFFD" + `日\\"}}`} {
 		m := withBytes(frame("{}"), "who", who)
 		if passes(t, hostile, m); string(m.Body()) != want {
 			t.Errorf("%q became %s", who, m.Body())

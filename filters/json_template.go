@@ -86,6 +86,7 @@ func (t *jsonTemplate) addText(text string) error {
 		t.literal(jsonbytes.AppendString(nil, same))
 		return nil
 	}
+	s = s.Literals(func(text string) string { return string(jsonbytes.AppendEscaped(nil, text)) })
 	t.literal([]byte{'"'})
 	t.parts[len(t.parts)-1].text = &s
 	t.parts = append(t.parts, jsonPart{literal: []byte{'"'}})

@@ -118,9 +118,12 @@ func plainJSON(v any) (any, error) {
 	return jsonbytes.Decode(text, maxTreeValues)
 }
 
+// goPrefix takes out what means nothing to the author of a schema.
+var goPrefix = strings.NewReplacer(schemaRoot, "", "error parsing regexp: ", "")
+
 // schemaProblem is what the compiler says, without the addresses that only we know.
 func schemaProblem(err error) string {
-	text := strings.ReplaceAll(err.Error(), schemaRoot, "")
+	text := goPrefix.Replace(err.Error())
 	if invalid, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
 		text = invalid.Err.Error()
 		if mismatch, ok := errors.AsType[*jsonschema.ValidationError](invalid.Err); ok {
@@ -128,7 +131,7 @@ func schemaProblem(err error) string {
 			for _, m := range mismatches(mismatch, 3, nil) {
 				all = append(all, fmt.Sprintf("%s: %s", orRoot(m.(map[string]any)["at"].(string)), m.(map[string]any)["error"]))
 			}
-			text = strings.Join(all, "; ")
+			text = goPrefix.Replace(strings.Join(all, "; "))
 		}
 		return "the schema is not right at " + text
 	}
