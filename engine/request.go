@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,8 @@ type Request struct {
 	PathParams  []Field      // of the path of the websocket or route, such as /rooms/{id}
 	Forwarded   *Forwarded   // what trusted proxies said; nil where the client connected itself
 	Body        *Body        // of a request on a route; nil: none
+
+	secret []string // headers that hold a secret although their names do not tell
 }
 
 // Destination is where connection goes, as static-router, dynamic-router and
@@ -64,6 +67,15 @@ type Destination struct {
 func (r *Request) Retarget(uri string) {
 	r.URI = uri
 	r.Path, r.Query, _ = strings.Cut(uri, "?")
+}
+
+// Conceal keeps the values of a header out of the traffic log, whose name alone
+// does not tell that it holds a secret ([SecretName]).
+func (r *Request) Conceal(header string) { r.secret = append(r.secret, header) }
+
+// conceals tells whether the traffic log must not show a header.
+func (r *Request) conceals(header string) bool {
+	return SecretName(header) || slices.ContainsFunc(r.secret, func(name string) bool { return strings.EqualFold(name, header) })
 }
 
 // QueryValue returns the first value of a query parameter, percent-decoded.

@@ -81,6 +81,8 @@ func TypeWord(t reflect.Type) string {
 		return "duration"
 	case reflect.TypeFor[engine.Size]():
 		return "size"
+	case reflect.TypeFor[quantity]():
+		return "number or size"
 	case reflect.TypeFor[engine.Prefix](), reflect.TypeFor[netip.Prefix]():
 		return "network"
 	case reflect.TypeFor[engine.Selector]():

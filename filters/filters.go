@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"slices"
 	"sort"
+	"time"
 
 	"framegate/engine"
 	"framegate/remotehosts"
@@ -114,6 +115,8 @@ type Env struct {
 	Scripts *scripts.Library
 	State   engine.State
 	Log     *slog.Logger
+	KeySets *KeySets         // those that filters share; nil: each has its own
+	Now     func() time.Time // nil: [time.Now]
 
 	// Call finds a policy by name. The policy is whole only once the snapshot is.
 	Call func(name string) (*engine.Policy, error)
@@ -123,6 +126,14 @@ type Env struct {
 	Store func(name string) (*engine.Store, error)
 	// At gives the position of a field in the file, for scripts written inline.
 	At func(field string) engine.Position
+}
+
+// clock is what tells the time outside of messages.
+func (env *Env) clock() func() time.Time {
+	if env.Now != nil {
+		return env.Now
+	}
+	return time.Now
 }
 
 // Source is this package's own source: the comments in it are the manual.
