@@ -24,6 +24,7 @@ type Message struct {
 	seq       int64
 	fragments int
 	body      []byte
+	lent      []*buffer // that new bodies were made in
 	changed   bool
 	withheld  bool
 	attrs     attrs
@@ -281,6 +282,7 @@ func (m *Message) forget() {
 
 // reset makes the message ready for the next data message.
 func (m *Message) reset(op wire.Op, body []byte, fragments int) {
+	m.giveBack()
 	m.Op, m.body, m.fragments = op, body, fragments
 	m.changed, m.withheld = false, false
 	m.attrs = m.attrs[:0]
