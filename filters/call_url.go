@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"framegate/engine"
+	"framegate/engine/wire"
 	"framegate/remotehosts"
 )
 
@@ -48,11 +49,11 @@ type callURL struct {
 	// Method is the method.
 	Method string `yaml:"method" default:"GET" oneof:"GET HEAD POST PUT PATCH DELETE OPTIONS"`
 
-	// Headers are sent with it; a value with a line end makes the filter fail with 400.
+	// Headers are sent with it; a value with a line end makes the filter fail with 400. With json, Content-Type is
+	// application/json where there is no other.
 	Headers map[string]engine.Selector `yaml:"headers"`
 
-	// Body is sent with it: ${content.body} is the message.
-	Body engine.Selector `yaml:"body"`
+	content `yaml:",inline"`
 
 	// OK are the statuses of an answer with which the filter passes.
 	OK []remotehosts.StatusRange `yaml:"ok" default:"200-299"`
@@ -94,6 +95,9 @@ func (f *callURL) Prepare(env *Env) (err error) {
 	}
 	if len(f.Allow) > 0 && !f.AnyHost {
 		return wrong("allow", "leave it out, or write anyHost: true", "remote hosts of the configuration may be dialled wherever they are")
+	}
+	if err := f.content.prepare(false); err != nil {
+		return err
 	}
 	if f.to, err = newCaller(env.Hosts, f.URL, f.AnyHost); err != nil {
 		return err
@@ -170,12 +174,12 @@ func (f *callURL) request(ctx context.Context, m *engine.Message) (*http.Request
 		return nil, err
 	}
 	var body io.Reader
-	if !f.Body.IsZero() {
-		text, err := f.Body.Append(nil, m)
+	if f.Body.Written() || f.JSON != nil {
+		payload, err := f.bytes(m, wire.Binary)
 		if err != nil {
-			return nil, fmt.Errorf("body: %w", err)
+			return nil, err
 		}
-		body = bytes.NewReader(text)
+		body = bytes.NewReader(payload)
 	}
 	q, err := http.NewRequestWithContext(ctx, f.Method, target, body)
 	if err == nil && q.URL.Port() != "" {
@@ -184,6 +188,9 @@ func (f *callURL) request(ctx context.Context, m *engine.Message) (*http.Request
 	if err != nil {
 		m.Fail(400, "url: %v", err)
 		return nil, nil
+	}
+	if f.JSON != nil {
+		q.Header.Set("Content-Type", "application/json")
 	}
 	for name, selector := range f.Headers {
 		value, err := selector.String(m)
