@@ -245,6 +245,10 @@ func (m *Message) Fail(status int, format string, args ...any) {
 	m.run.reason = fmt.Sprintf(format, args...)
 }
 
+// Settle says how the run of the hook's policy has ended, whatever its arrows
+// say and although a fault handler has run.
+func (m *Message) Settle(pass bool) { m.run.settled = &pass }
+
 // Challenge adds a header to the refusal that a preceding Fail announced, such
 // as WWW-Authenticate or Retry-After. A name may be added more than once, as for
 // the challenges of several schemes.
