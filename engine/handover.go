@@ -24,7 +24,7 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 	s.pumps[HostSide].begun = upstream.Early
 	deflate, extension := u.acceptDeflate(q)
 	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
-	s.places, s.release = u.places, upstream.Release
+	s.release = upstream.Release
 	head := u.switching(q, extension)
 	u.record(q)
 	c.pending = s
@@ -47,9 +47,7 @@ func (s *Session) freeHost() {
 	if s.release != nil {
 		s.release()
 	}
-	for _, at := range s.places {
-		s.gateway.sessions.release(at)
-	}
+	s.leavePlaces()
 }
 
 // acceptDeflate chooses among the client's offers of compression, where it ends at the gateway.
