@@ -20,14 +20,22 @@ type Snapshot struct {
 	FaultHandler *Policy // the gateway's, or nil
 	ShowReason   bool    // refusals carry the reason
 	Console      Console
-	Journal      int                 // how many records the journal holds
-	Buffered     int64               // bytes that may wait in half-received messages, all sessions together; 0: no limit
+	Journal      int   // how many records the journal holds
+	Buffered     int64 // bytes that may wait in half-received messages, all sessions together; 0: no limit
+	State        StateFile
 	Starters     []Starter           // started before the filters, when the snapshot is going to be served
 	Closers      []io.Closer         // closed when the last session of the snapshot has ended
 	RemoteHosts  func() []RemoteHost // how the remote hosts are now; nil: there are none
 	Origin       any                 // the loader's own: what it keeps to build the next snapshot from
 
 	refs atomic.Int64
+}
+
+// StateFile says where the loader wants the gateway's [State] to be kept.
+type StateFile struct {
+	Path   string // relative to the gateway's directory; empty: in memory only
+	Size   int64  // how many bytes may be kept
+	Needed bool   // a filter keeps what must outlive a restart
 }
 
 // Console says where the console listens.

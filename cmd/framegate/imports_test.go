@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"engine":         {"engine/wire", "github.com/valyala/fasthttp"},
 	"engine/wire":    {"github.com/klauspost/compress/*"},
 	"engine/meter":   {},
-	"engine/state":   {"engine"},
+	"engine/state":   {"engine", "engine/meter", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 	"engine/console": {"engine", "engine/wire", "github.com/valyala/fasthttp"},
 }
 
