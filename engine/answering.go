@@ -70,13 +70,13 @@ func (l *listener) plain(snapshot *Snapshot, port *Port, q *Request, c *portConn
 // handOver takes the connection out of fasthttp for as long as the request lasts,
 // so that bodies can stream and the client be watched.
 func (x *answering) handOver(ctx *fasthttp.RequestCtx) {
-	x.c.busy.Store(true)
-	x.c.pending = x
+	x.c.http.busy.Store(true)
+	x.c.http.pending = x
 	x.g.live.Add(1)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(hijacked net.Conn) {
 		begun := readBuffered(hijacked)
-		x.c.pending = nil
+		x.c.http.pending = nil
 		x.conn = hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn()
 		x.pushBack(begun)
 		go x.serve()
@@ -108,11 +108,11 @@ func (x *answering) serve() {
 	}()
 	x.run()
 	x.snapshot.release()
-	x.c.busy.Store(false)
+	x.c.http.busy.Store(false)
 	switch {
 	case x.aborted:
 		x.c.Close()
-	case x.close || x.c.ending.Load():
+	case x.close || x.c.http.ending.Load():
 		x.c.http.more = !x.in.whole.Load()
 		x.conn.Close()
 	default:
@@ -128,7 +128,7 @@ func (l *listener) next(c *portConn, conn net.Conn) {
 		if idle > 0 {
 			conn.SetReadDeadline(time.Now().Add(idle))
 		}
-		if c.ending.Load() {
+		if c.http.ending.Load() {
 			conn.SetReadDeadline(longAgo)
 		}
 		var first [1]byte
@@ -262,7 +262,7 @@ func (x *answering) record() {
 	}
 	r := Record{
 		Kind: RequestRecord, At: x.q.At, Session: x.s.ID, Port: x.s.Port, Path: x.q.Path, Client: x.q.Client.Addr().String(), Subject: x.s.Subject(),
-		Method: x.q.Method, Status: x.answer.Status, Reason: x.outcome.Reason, Headers: redacted(x.q.Headers), Duration: x.g.now().Sub(x.q.At),
+		Method: x.q.Method, Status: x.answer.Status, Reason: x.outcome.Reason, Headers: redacted(x.q), Duration: x.g.now().Sub(x.q.At),
 		AfterSize: x.out.count, After: x.out.head, Host: x.answer.Host, Outcome: "answered",
 	}
 	r.Size, r.Before = x.in.read()
@@ -271,7 +271,7 @@ func (x *answering) record() {
 	}
 	switch {
 	case x.aborted:
-		r.Outcome = "broken off"
+		r.Outcome = "cut"
 		if x.out.err != nil {
 			r.Reason = x.out.err.Error()
 		}

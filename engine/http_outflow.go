@@ -33,7 +33,7 @@ func (x *answering) reply(a *Answer) {
 	}
 	bare := x.q.Method == "HEAD" || a.Status == 204 || a.Status == 304
 	chunked := length < 0 && !bare && x.q.Proto == "HTTP/1.1"
-	if !x.in.discard() || x.c.ending.Load() || length < 0 && !bare && !chunked {
+	if !x.in.discard() || x.c.http.ending.Load() || length < 0 && !bare && !chunked {
 		x.close = true
 	}
 	head := x.head(a, length, chunked)

@@ -25,6 +25,7 @@ type Message struct {
 	fragments int
 	body      []byte
 	changed   bool
+	withheld  bool
 	attrs     attrs
 	verdict   Verdict
 	closing   Cause
@@ -201,6 +202,10 @@ func (m *Message) lane() int {
 // Drop ends the message here: it is not passed on.
 func (m *Message) Drop() { m.verdict = Drop }
 
+// Withhold keeps the message from the other side, whatever else becomes of it,
+// and its payload out of the traffic log: it carries a secret that is for the gateway.
+func (m *Message) Withhold() { m.withheld = true }
+
 // Reply sends p back to where the message came from, instead of passing the
 // message on. It keeps p.
 func (m *Message) Reply(op wire.Op, p []byte) error {
@@ -286,7 +291,7 @@ func (m *Message) forget() {
 // reset makes the message ready for the next data message.
 func (m *Message) reset(op wire.Op, body []byte, fragments int) {
 	m.Op, m.body, m.fragments = op, body, fragments
-	m.changed = false
+	m.changed, m.withheld = false, false
 	m.attrs = m.attrs[:0]
 	m.verdict = Forward
 	m.sends = m.sends[:0]

@@ -75,6 +75,8 @@ func (r *Request) value(a Attr) Value {
 		if text, ok := r.QueryValue(a.key); ok {
 			return StringValue(text)
 		}
+	case destinationHost, destinationPort, destinationProtocol:
+		return r.Destination.value(a.kind)
 	case pathParam:
 		return r.pathParam(a.key)
 	case httpPath:
@@ -174,6 +176,12 @@ func (m *Message) Set(a Attr, v Value) error {
 			return &ReadOnly{a.Name()}
 		}
 		m.Answer.Status = int(v.Int())
+	case a.kind >= destinationHost && a.kind <= destinationProtocol:
+		if m.Answer == nil {
+			return &ReadOnly{a.Name()}
+		}
+		m.note(a.Name(), m.Request.value(a), v)
+		return m.Request.setDestination(a, v)
 	default:
 		return &ReadOnly{a.Name()}
 	}

@@ -16,12 +16,8 @@ type portConn struct {
 	state    *portState
 	counted  netip.Addr // as which client; not valid for a proxy that has not said yet
 	http     *httpPhase // nil once it is a session
-	secured  bool       // what it carries is TLS
 	hijacked atomic.Bool
 	closed   atomic.Bool
-	pending  abandoner   // taken out of fasthttp, not yet running: a dialled session or a request
-	busy     atomic.Bool // with a request on a route
-	ending   atomic.Bool // the listener has closed: no more requests
 }
 
 // abandoner is what a connection that breaks must let go of.
@@ -32,8 +28,14 @@ type httpPhase struct {
 	peer  netip.AddrPort // who connected, by the PROXY header where there is one
 	begun []byte         // what was read together with the PROXY header
 	ahead []byte         // what was read beyond the last request
-	line  bool           // the request line has been read
-	more  bool           // the client was refused while it may still be sending
+
+	secured bool        // what the connection carries is TLS
+	line    bool        // the request line has been read
+	more    bool        // the client was refused while it may still be sending
+	busy    atomic.Bool // with a request on a route
+	ending  atomic.Bool // the listener has closed: no more requests
+
+	pending abandoner // taken out of fasthttp, not yet running: a dialled session or a request
 }
 
 // saw looks for the end of the request line, for the answer to a request that is
@@ -74,13 +76,13 @@ func (c *portConn) Read(p []byte) (int, error) {
 		c.http.saw(p[:n])
 		return n, nil
 	}
-	if c.http != nil && !c.secured {
+	if c.http != nil && !c.http.secured {
 		if n := c.http.next(p); n > 0 {
 			return n, nil
 		}
 	}
 	n, err := c.pollConn.Read(p)
-	if c.http != nil && !c.secured {
+	if c.http != nil && !c.http.secured {
 		c.http.saw(p[:n])
 	}
 	return n, err
@@ -98,9 +100,9 @@ func (c *portConn) Close() error {
 	}
 	c.left()
 	c.state.discount(c.counted)
-	if c.pending != nil {
-		c.pending.abandon()
-		c.pending = nil
+	if c.http != nil && c.http.pending != nil {
+		c.http.pending.abandon()
+		c.http.pending = nil
 	}
 	return err
 }

@@ -122,8 +122,8 @@ func (s *portState) end(l *listener) {
 		if from != l {
 			continue
 		}
-		c.ending.Store(true)
-		if !c.busy.Load() {
+		c.http.ending.Store(true)
+		if !c.http.busy.Load() {
 			c.SetReadDeadline(longAgo)
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"framegate/engine/wire"
@@ -81,52 +82,11 @@ func (w *Websocket) allowsOrigin(q *Request) bool {
 	if !q.Headers.Has("Origin") {
 		return true
 	}
-	origin := q.Headers.Get("Origin")
 	if len(w.Origins) == 0 {
-		scheme := "http://"
-		if q.Secure() {
-			scheme = "https://"
-		}
-		return strings.EqualFold(origin, scheme+q.Host)
+		return q.FromSameHost()
 	}
-	for _, allowed := range w.Origins {
-		if matchOrigin(allowed, origin) {
-			return true
-		}
-	}
-	return false
-}
-
-// matchOrigin compares an origin with one of the list: scheme, host and port
-// whole, or "*" for any origin, any port ("http://127.0.0.1:*") or one host
-// label ("https://*.example.test").
-func matchOrigin(allowed, origin string) bool {
-	if allowed == "*" || strings.EqualFold(allowed, origin) {
-		return true
-	}
-	scheme, host, ok := strings.Cut(origin, "://")
-	wantScheme, wantHost, wantOK := strings.Cut(allowed, "://")
-	if !ok || !wantOK || !strings.EqualFold(scheme, wantScheme) || strings.ContainsAny(host, "/@?#") {
-		return false
-	}
-	name, port := cutPort(host)
-	wantName, wantPort := cutPort(wantHost)
-	if wantPort != "*" && port != wantPort {
-		return false
-	}
-	if rest, wild := strings.CutPrefix(wantName, "*."); wild {
-		label, domain, found := strings.Cut(name, ".")
-		return found && label != "" && strings.EqualFold(domain, rest)
-	}
-	return strings.EqualFold(name, wantName)
-}
-
-func cutPort(host string) (name, port string) {
-	i := strings.LastIndexByte(host, ':')
-	if i < 0 || strings.HasSuffix(host, "]") {
-		return host, ""
-	}
-	return host[:i], host[i+1:]
+	origin := q.Headers.Get("Origin")
+	return slices.ContainsFunc(w.Origins, func(allowed string) bool { return MatchOrigin(allowed, origin) })
 }
 
 // offer is what the remote host may be offered of what the client offered; ok is

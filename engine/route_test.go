@@ -73,6 +73,17 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("%s: %v", origin, got)
 		}
 	}
+	for allowed, origins := range map[string]map[string]bool{
+		"*":                {"https://a.test": true, "file://": true, "null": false},
+		"null":             {"null": true, "https://a.test": false},
+		"https://*.a.test": {"null": false},
+	} {
+		for origin, ok := range origins {
+			if got := MatchOrigin(allowed, origin); got != ok {
+				t.Errorf("%s allows %s: %v", allowed, origin, got)
+			}
+		}
+	}
 	same := &Websocket{}
 	for origin, ok := range map[string]bool{"http://gw.test:8080": true, "http://gw.test": false, "https://gw.test:8080": false, "null": false} {
 		if got := same.allowsOrigin(requestOf(t, "/", "Host: gw.test:8080", "Origin: "+origin)); got != ok {

@@ -16,7 +16,7 @@ import (
 //
 // There are no operators: conditions are the work of compare-attribute, switch
 // and scripts. An attribute that is not set and has no default aborts the
-// policy ([MissingAttribute]); nothing is ever silently left out.
+// policy; nothing is ever silently left out.
 type Selector struct {
 	text  string
 	parts []part

@@ -25,10 +25,10 @@ const (
 func (s *Session) note(c Cause) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cause != nil {
+	if s.ending != nil {
 		return false
 	}
-	s.cause, s.closing = &c, s.gateway.now()
+	s.ending = &ending{Cause: c, since: s.gateway.now()}
 	return true
 }
 
@@ -37,9 +37,9 @@ func (s *Session) note(c Cause) bool {
 func (s *Session) cancelContext() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancelled = true
-	if s.cancel != nil {
-		s.cancel(*s.cause)
+	s.ending.cancelled = true
+	if s.context != nil {
+		s.context.cancel(s.ending.Cause)
 	}
 }
 
@@ -168,7 +168,7 @@ func (s *Session) end() {
 	}()
 	s.cancelContext()
 	s.mu.Lock()
-	cause := *s.cause
+	cause := s.ending.Cause
 	s.mu.Unlock()
 	deadline := time.Now().Add(closeGrace)
 	for i := range s.legs {

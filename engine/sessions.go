@@ -126,7 +126,7 @@ type Info struct {
 // Info describes the session as it is now.
 func (s *Session) Info() Info {
 	s.mu.Lock()
-	closing := s.cause != nil
+	closing := s.ending != nil
 	s.mu.Unlock()
 	return Info{
 		ID: s.ID, Port: s.Port, Path: s.Path, Client: clientText(s.Client), Subject: s.Subject(), Subprotocol: s.Subprotocol,

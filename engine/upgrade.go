@@ -216,7 +216,7 @@ func (u *upgrading) record(q *Request) {
 	}
 	r := Record{
 		Kind: UpgradeRecord, At: q.At, Session: u.s.ID, Port: u.s.Port, Path: q.Path, Client: q.Client.Addr().String(), Subject: u.s.Subject(),
-		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q.Headers), Duration: u.g.now().Sub(q.At), Outcome: "refused",
+		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q), Duration: u.g.now().Sub(q.At), Outcome: "refused",
 	}
 	if u.answer.Status == 0 {
 		r.Status, r.Outcome, r.Host = 101, "connected", hostName(u.m.upstream)

@@ -31,6 +31,12 @@ func init() {
 // may have seen is sent to another only if its method is idempotent and its body is
 // there to be sent again.
 //
+// Axway's other settings of the filter are where they hold for all that connect:
+// certificates, trust and TLS names (`tls`), the proxy (`proxy`), sticky sessions
+// (`balancing: sticky`) and limits of connections with the remote host; headers in
+// add-http-header and remove-http-header before it; idle timeouts with the
+// websocket. Its "call policy on connection failure" is the failure arrow.
+//
 //	filters:
 //	  - type: connect-to-url
 //	    url: 'ws://127.0.0.1:9001/rooms/${http.header.X-Room ?: "lobby"}'
@@ -51,8 +57,10 @@ type connectToURL struct {
 
 // Prepare finds the remote host, unless a selector yields its name.
 func (f *connectToURL) Prepare(env *Env) (err error) {
-	f.to, err = newDestination(env.Hosts, "url", f.URL)
-	return err
+	if f.to, err = newDestination(env.Hosts, "url", f.URL); err != nil {
+		return err
+	}
+	return f.connecting.prepare(env)
 }
 
 // Run connects.
@@ -66,5 +74,5 @@ func (f *connectToURL) Run(m *engine.Message) (bool, error) {
 	if err != nil || target == "" {
 		return false, err
 	}
-	return f.connect(m, host, f.to.secure, target)
+	return f.connect(m, place{host, f.to.secure, target})
 }

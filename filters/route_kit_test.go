@@ -55,8 +55,8 @@ func newWebsite(t *testing.T, handler http.HandlerFunc) *website {
 
 func (w *website) address() string { return w.Listener.Addr().String() }
 
-// routed starts a gateway of YAML text. WEB in the text is the website.
-func routed(t *testing.T, web *website, text string) *gateway {
+// gatewayOf starts a gateway of YAML text. WEB in the text is the website.
+func gatewayOf(t *testing.T, web *website, text string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir(), log: &lines{grown: make(chan struct{}, 1)}, reached: make(chan string, 100)}
 	g.echo()

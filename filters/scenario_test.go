@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -259,9 +260,12 @@ func TestExamplesOfTheManualLoad(t *testing.T) {
 			if d.Example == "" {
 				t.Fatal("no example")
 			}
-			hooks := "onUpgrade: connect\nonClientFrame: example"
-			if d.Hooks[0] == "onUpgrade" {
+			hooks := "onUpgrade: connect"
+			if slices.Contains(d.Hooks, "onUpgrade") {
 				hooks = "onUpgrade: example"
+			}
+			if slices.Contains(d.Hooks, "onClientFrame") && !strings.Contains(d.Example, "type: connect-to-url") {
+				hooks += "\nonClientFrame: example"
 			}
 			g := &gateway{t: t, dir: t.TempDir(), host: "127.0.0.1:9"}
 			text := "policies:\n  connect: {filters: [{type: connect-to-url, url: ws://HOST/}]}\n  example:\n"

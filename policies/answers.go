@@ -61,6 +61,9 @@ func (c *compiler) answersOnSuccess(s *Step) bool {
 	if s.kind == nil || s.kind.Ends || slices.Contains(writes(s), "http.response.status") {
 		return true
 	}
+	if chain, ok := s.filter.(interface{ Always() []string }); ok { // one answer on the way is enough
+		return slices.ContainsFunc(chain.Always(), func(name string) bool { return c.facts[name] != nil && c.silent(name) == nil })
+	}
 	called := calledBy(s)
 	for _, name := range called {
 		if c.facts[name] != nil && c.silent(name) != nil {

@@ -136,7 +136,7 @@ type Websocket struct {
 	OnServerFrame reference `yaml:"onServerFrame"`
 	// OnClose is the policy that runs once, after the session.
 	OnClose reference `yaml:"onClose"`
-	// Origins are the origins of web pages that may connect, such as https://app.example.test, http://127.0.0.1:* or *. Without it: pages of the same host, and clients that are no browser.
+	// Origins are the origins of web pages that may connect, such as https://app.example.test, https://*.example.test, http://127.0.0.1:*, or * for any but null. Without it: pages of the same host, and clients that are no browser.
 	Origins []string `yaml:"origins"`
 	// Subprotocols are those that the gateway lets through, the best first. Without it client and remote host agree.
 	Subprotocols []string `yaml:"subprotocols"`

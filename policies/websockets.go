@@ -1,8 +1,6 @@
 package policies
 
 import (
-	"fmt"
-	"net/url"
 	"strings"
 
 	"framegate/engine"
@@ -93,17 +91,8 @@ func (c *compiler) checkPath(l *located, path string) {
 // checkOrigins finds origins that no browser sends (RFC 6454 §6.2).
 func (c *compiler) checkOrigins(w *Websocket) {
 	for i, origin := range w.Origins {
-		if origin == "*" || origin == "null" {
-			continue
-		}
-		u, err := url.Parse(strings.Replace(origin, ":*", ":0", 1))
-		switch {
-		case !strings.Contains(origin, "://"):
-			c.errorf(w.item("origins", i), "write scheme and host, such as https://"+origin, "origin %q has no scheme", origin)
-		case err != nil || u.Host == "":
-			c.errorf(w.item("origins", i), "write scheme and host, such as https://app.example.test", "%q is no origin", origin)
-		case u.Path != "" || u.RawQuery != "":
-			c.errorf(w.item("origins", i), fmt.Sprintf("write %s://%s", u.Scheme, u.Host), "origin %q has a path; browsers send scheme, host and port only", origin)
+		if hint, err := engine.CheckOrigin(origin); err != nil {
+			c.errorf(w.item("origins", i), hint, "%v", err)
 		}
 	}
 }

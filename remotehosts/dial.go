@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"framegate/engine"
 )
 
 // keepAlive finds hosts that are gone without a word: a connection that has
@@ -58,7 +60,7 @@ func (h *Host) reach(ctx context.Context, address string, secure bool) (net.Conn
 	if !secure || h.def.StandIn != "" {
 		return conn, nil
 	}
-	secured := tls.Client(conn, h.tls)
+	secured := tls.Client(engine.UnderTLS(conn), h.tls)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, &stepError{"the TLS handshake", false, err}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -115,14 +116,26 @@ func (h *Host) outcomeOf(ctx context.Context, c *Call, began time.Time, err erro
 }
 
 // elsewhere tells whether it makes sense to ask another address.
-func elsewhere(ctx context.Context, err error) bool {
+func elsewhere(ctx context.Context, c *Call, err error) bool {
 	var refused *Refused
 	switch {
 	case ctx.Err() != nil:
 		return false
 	case errors.As(err, &refused):
-		status := refused.Answer.Status
-		return status >= 502 && status <= 504
+		return c.retriesOn(refused.Answer.Status)
 	}
 	return errors.As(err, new(*Error))
+}
+
+// gatewayErrors are the statuses of a host that is itself a gateway, and cannot
+// reach what is behind it (RFC 9110 §15.6.3 to §15.6.5).
+var gatewayErrors = []StatusRange{{502, 504}}
+
+// retriesOn tells whether another address is asked after an answer.
+func (c *Call) retriesOn(status int) bool {
+	on := c.RetryOn
+	if len(on) == 0 {
+		on = gatewayErrors
+	}
+	return slices.ContainsFunc(on, func(r StatusRange) bool { return status >= r.From && status <= r.To })
 }

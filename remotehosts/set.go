@@ -121,6 +121,21 @@ func (s *Set) asItStands(name string, port int) *Host {
 	return h
 }
 
+// Declared returns the declared remote host that a ws, wss, http or https URL
+// leads to: the one of that name, else the one with that host and port. A URL with
+// a user name leads to none.
+func (s *Set) Declared(u *url.URL) (*Host, bool) {
+	port, err := portOf(u)
+	if err != nil {
+		return nil, false
+	}
+	if h, ok := s.hosts[u.Hostname()]; ok && u.Port() == "" {
+		return h, true
+	}
+	h := s.at(u.Hostname(), port, isSecure(u.Scheme))
+	return h, h != nil
+}
+
 // at finds the declared remote host with an address; a definition without a
 // port has the port of the URL's scheme.
 func (s *Set) at(host string, port int, secure bool) *Host {

@@ -30,6 +30,13 @@ type Call struct {
 	Offer engine.Offer
 	// ConnectTimeout and ActiveTimeout go before the host's own when they are not 0. They are for each address.
 	ConnectTimeout, ActiveTimeout time.Duration
+	// HostHeader is the Host header; left out, it is the host's own name and port (RFC 9110 §7.2).
+	HostHeader string
+	// Retries goes before the host's own, see [Definition]. RetryDelay is the wait before each. RetryOn are the statuses of an
+	// answer that another address is asked after; 502 to 504 when there are none.
+	Retries    *int
+	RetryDelay time.Duration
+	RetryOn    []StatusRange
 	// StickyKey is what balancing: sticky goes by.
 	StickyKey string
 	// Correlation is the value of the host's correlation header.
@@ -67,6 +74,9 @@ func (h *Host) settings(call *Call) Call {
 	}
 	if c.ActiveTimeout == 0 {
 		c.ActiveTimeout = h.def.ActiveTimeout
+	}
+	if c.Retries == nil {
+		c.Retries = h.def.Retries
 	}
 	return c
 }
@@ -151,8 +161,8 @@ func (u *course) error() error {
 // that was never sent the request costs no retry; asking the same ones again does.
 func (h *Host) anywhere(ctx context.Context, c *Call, so *course, try func(*address) bool) bool {
 	retries := 1
-	if h.def.Retries != nil {
-		retries = *h.def.Retries
+	if c.Retries != nil {
+		retries = *c.Retries
 	}
 	for round := 0; ; round++ {
 		for a, err := range h.pool.candidates(ctx, c) {
@@ -160,7 +170,7 @@ func (h *Host) anywhere(ctx context.Context, c *Call, so *course, try func(*addr
 				return false
 			}
 			if so.sent || round > 0 {
-				if retries--; retries < 0 {
+				if retries--; retries < 0 || !pause(ctx, c.RetryDelay) {
 					return false
 				}
 			}
@@ -170,13 +180,28 @@ func (h *Host) anywhere(ctx context.Context, c *Call, so *course, try func(*addr
 			if err != nil {
 				h.noAddress(ctx, c, so, err)
 			}
-			if !elsewhere(ctx, so.err) {
+			if !elsewhere(ctx, c, so.err) {
 				return false
 			}
 		}
-		if h.def.Retries == nil || retries <= 0 || so.count == 0 {
+		if c.Retries == nil || retries <= 0 || so.count == 0 {
 			return false
 		}
+	}
+}
+
+// pause waits before a retry; false when ctx ends first.
+func pause(ctx context.Context, delay time.Duration) bool {
+	if delay == 0 {
+		return true
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
