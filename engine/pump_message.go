@@ -118,6 +118,7 @@ func (p *pump) decide(ev *wire.Event) error {
 	p.bytes.Add(int64(len(ev.Payload)))
 	m := p.msg
 	m.reset(ev.Op, ev.Payload, ev.Fragments)
+	defer m.giveBack()
 	m.run.following = p.following()
 	var out Outcome
 	if p.policy != nil {

@@ -10,12 +10,14 @@ import (
 	"framegate/remotehosts"
 )
 
-// connecting is how connect-to-url and connection open a WebSocket at a host.
+// connecting is how connect-to-url and connection reach a host: they open a
+// WebSocket there, or pass a plain HTTP request on.
 type connecting struct {
 	// ConnectTimeout bounds connecting and the TLS handshake; 504 past it. Left out, it is the remote host's.
 	ConnectTimeout time.Duration `yaml:"connectTimeout" min:"1ms"`
-	// ActiveTimeout bounds the wait for the host's answer (504 past it), and for a free connection (503 past it). Left out,
-	// it is the remote host's. The upgrade as a whole may take 30s.
+	// ActiveTimeout bounds the wait for the host's answer (504 past it), and for a free connection (503 past it). On a route it
+	// bounds the wait for each block of the answer's body too. Left out, it is the remote host's. The upgrade as a whole may
+	// take 30s, a request until its answer begins the timeout of its route.
 	ActiveTimeout time.Duration `yaml:"activeTimeout" min:"1ms"`
 	// Retries is how often the upgrade is sent again, to another address first, when one has taken it and reset, stalled, or
 	// answered with a status of retryOn; never once a 101 has begun. Left out, it is the remote host's.
@@ -66,6 +68,7 @@ func (c *connecting) prepare(env *Env) error {
 // failure arrow has led to another.
 func forgetRefusal(m *engine.Message) {
 	if m.Answer.FromHost {
+		m.Answer.Stream.Close()
 		*m.Answer = engine.Answer{}
 	}
 }
@@ -80,6 +83,9 @@ func (c *connecting) connect(m *engine.Message, at place) (bool, error) {
 		call.TLS, call.Target = at.secure, at.target
 		if call.StickyKey, err = at.host.StickyKey(m); err != nil {
 			return false, err
+		}
+		if m.Hook == engine.OnRequest {
+			return c.proxy(m, at.host, call)
 		}
 		socket, err := at.host.Upgrade(m.Context(), call)
 		var refused *remotehosts.Refused

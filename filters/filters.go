@@ -115,6 +115,7 @@ type Env struct {
 	Scripts *scripts.Library
 	State   engine.State
 	Log     *slog.Logger
+	Live    *LiveStores      // the stores of whatever configuration is served; nil: none is
 	KeySets *KeySets         // those that filters share; nil: each has its own
 	Now     func() time.Time // nil: [time.Now]
 

@@ -11,7 +11,7 @@ import (
 // Source is this package's own source: the comments of [Config] and what is in
 // it are the descriptions of the schema.
 //
-//go:embed config.go port_config.go
+//go:embed config.go port_config.go route_config.go
 var Source embed.FS
 
 // Config is what the author wrote, decoded: the top-level keys of all files of
@@ -124,8 +124,8 @@ type Websocket struct {
 	Path string `yaml:"path" required:"true"`
 	// Match says whether longer paths belong to it too (by whole segments, the longest websocket wins), or only the path itself.
 	Match string `yaml:"match" default:"longest" oneof:"longest exact"`
-	// Host is the host name that the request must name. Without it every host is served.
-	Host string `yaml:"host"`
+	// Host is the host name that the request must name, or a list of them; *.example.test stands for one label. The most precise name goes before the most precise path. Without it every host is served.
+	Host []string `yaml:"host"`
 	// Enabled makes the path be served.
 	Enabled bool `yaml:"enabled" default:"true"`
 	// OnUpgrade is the policy that runs on the upgrade request. It connects to a remote host, or answers.

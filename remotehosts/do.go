@@ -41,7 +41,11 @@ func (h *Host) Do(ctx context.Context, call *Call) (*engine.Answer, error) {
 	headers := headersOf(r.Header)
 	headers.DelHopByHop()
 	headers.Del("Content-Length")
-	return &engine.Answer{Status: r.StatusCode, Headers: *headers, FromHost: true, Stream: engine.NewBody(r.Body, r.ContentLength)}, nil
+	a := &engine.Answer{Status: r.StatusCode, Headers: *headers, FromHost: true, Stream: engine.NewBody(r.Body, r.ContentLength), Host: h.def.Name}
+	if address := r.Body.(*download).address.key; address != a.Host {
+		a.Host += " (" + address + ")"
+	}
+	return a, nil
 }
 
 // newRequest makes the request for the host of the client's. Trailers do not go
