@@ -82,7 +82,7 @@ func (l *listener) begin(c *portConn, p *Port) (conn net.Conn, why refusedFor, e
 	if !secure {
 		return c, "", nil
 	}
-	c.secured = true
+	c.http.secured = true
 	secured := tls.Server(c, p.TLS)
 	if err := secured.Handshake(); err != nil {
 		return nil, refusedTLS, err

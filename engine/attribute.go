@@ -23,7 +23,10 @@ const (
 	httpHeaders
 	httpHeader // a family: http.header.NAME
 	queryParam // a family: params.query.NAME
-	pathParam  // a family: params.path.NAME
+	destinationHost
+	destinationPort
+	destinationProtocol
+	pathParam // a family: params.path.NAME
 	httpPath
 	requestURI
 	requestPath
@@ -82,6 +85,9 @@ var attributes = map[string]struct {
 	"http.headers":                      {httpHeaders, OnHTTP},
 	"http.header.":                      {httpHeader, OnHTTP},
 	"params.query.":                     {queryParam, OnHTTP},
+	"http.destination.host":             {destinationHost, 0}, // 0: only where a router has set it
+	"http.destination.port":             {destinationPort, 0},
+	"http.destination.protocol":         {destinationProtocol, 0},
 	"params.path.":                      {pathParam, OnHTTP},
 	"http.path":                         {httpPath, OnHTTP},
 	"http.request.uri":                  {requestURI, OnHTTP},
@@ -143,6 +149,12 @@ func AttributeHooks(name string) Hook {
 func Writable(name string) bool {
 	entry, _ := lookUp(name)
 	return entry.hooks == 0 || entry.kind.writable()
+}
+
+// Removable tells whether filters and scripts may remove an attribute.
+func Removable(name string) bool {
+	entry, _ := lookUp(name)
+	return entry.kind == ordinary || entry.kind == sessionVar || entry.kind.ofIdentity()
 }
 
 func (k attrKind) writable() bool {

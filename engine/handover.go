@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -17,11 +18,14 @@ const handshakeWrite = 10 * time.Second
 // connection is closed and nothing is left.
 func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) {
 	s, upstream := u.s, u.m.upstream
-	s.Subprotocol, s.Extensions, s.Host, s.Address = upstream.Subprotocol, upstream.Extensions, upstream.Host, upstream.Address
+	s.Subprotocol, s.Extensions = strings.Clone(upstream.Subprotocol), strings.Clone(upstream.Extensions) // out of the host's answer, which is not kept
+	s.Host, s.Address = upstream.Host, upstream.Address
 	if s.Subprotocol == "" {
 		s.Subprotocol = u.m.Offer.Marker
 	}
-	s.snapshots = []*Snapshot{u.snapshot}
+	s.snapshot = u.snapshot
+	q.Headers.Pack()
+	q.Host = strings.Clone(q.Host) // out of the block that the headers came in
 	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
 	deflate, extension := u.acceptDeflate(q)
@@ -29,7 +33,7 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 	s.places, s.release = u.places, upstream.Release
 	head := u.switching(q, extension)
 	u.record(q)
-	c.pending = s
+	c.http.pending = s
 	u.g.live.Add(1)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(conn net.Conn) {
@@ -103,14 +107,13 @@ func (s *Session) start(hijacked net.Conn, c *portConn, head, early []byte) {
 	conn, _ := unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
 	c.hijacked.Store(true)
 	c.left()
-	c.http = nil
 	conn.SetWriteDeadline(time.Now().Add(handshakeWrite))
 	if _, err := conn.Write(head); err != nil {
 		c.Close() // and with it, what is pending
 		return
 	}
 	conn.SetDeadline(time.Time{})
-	c.pending = nil
+	c.http = nil
 	s.legs[ClientSide].conn, s.legs[ClientSide].side = conn, ClientSide
 	for side := range s.pumps {
 		p := &s.pumps[side]
@@ -147,7 +150,7 @@ func (g *Gateway) left(s *Session) {
 			g.lot.leave(s.pumps[i].slot)
 		}
 	}
-	for _, snapshot := range s.snapshots {
+	for _, snapshot := range s.takeSnapshots() {
 		snapshot.release()
 	}
 	g.live.Done()

@@ -286,7 +286,7 @@ func TestRevokingNeedsAStateAndAHandle(t *testing.T) {
 	if _, err := i.Revoke(Revocation{}); err == nil {
 		t.Error("a revocation of nothing was taken")
 	}
-	if _, err := i.Revoke(Revocation{Handle: "jti:1", Until: i.now().Add(-time.Second)}); !errors.Is(err, errRevocationEnd) {
+	if _, err := i.Revoke(Revocation{Handle: "jti:1", Until: i.now().Add(-time.Second)}); !errors.Is(err, ErrPastRevocation) {
 		t.Errorf("a revocation of the past: %v", err)
 	}
 	i.State = nil

@@ -27,6 +27,7 @@ type Message struct {
 	lent      []*buffer // that new bodies were made in
 	changed   bool
 	private   bool // the traffic log keeps no payloads: nor does the trail
+	withheld  bool
 	attrs     attrs
 	verdict   Verdict
 	closing   Cause
@@ -36,6 +37,7 @@ type Message struct {
 	log       *slog.Logger
 	run       run
 	clock     func() time.Time
+	http      *content // of a request on a route; else nil
 }
 
 // Offer is what of the client's offers goes on to the remote host.
@@ -82,9 +84,14 @@ const maxSends = 100
 func (m *Message) From() Side { return m.from }
 
 // Body is content.body: the payload of a data message, or the body of the HTTP
-// answer while there is one. It is valid until the filter returns and must not
-// be changed in place.
+// answer to an upgrade. On a route it is the request's body, read into memory now,
+// until a filter sets it or a remote host answers: then it is the answer's. Where
+// that is too long it is nil, and the filter that asked fails. It is valid until
+// the filter returns and must not be changed in place.
 func (m *Message) Body() []byte {
+	if m.http != nil {
+		return m.content()
+	}
 	if m.Answer != nil {
 		return m.Answer.Body
 	}
@@ -93,6 +100,9 @@ func (m *Message) Body() []byte {
 
 // SetBody replaces content.body. It keeps p, which must not change afterwards.
 func (m *Message) SetBody(p []byte) {
+	if m.http != nil {
+		m.http.changed, m.Answer.Stream = true, nil
+	}
 	if m.Answer != nil {
 		m.Answer.Body = p
 		return
@@ -101,12 +111,16 @@ func (m *Message) SetBody(p []byte) {
 	m.body, m.changed = p, true
 }
 
-// Changed tells whether a filter replaced content.body of a data message.
-func (m *Message) Changed() bool { return m.changed }
+// Changed tells whether a filter replaced content.body of a data message, or of
+// a request on a route since it came or since the host has answered.
+func (m *Message) Changed() bool { return m.changed || m.http != nil && m.http.changed }
 
 // Context ends with the session, the upgrade's deadline or the policy's. Calls
 // out of a filter must honour it.
 func (m *Message) Context() context.Context {
+	if m.http != nil && m.http.watch != nil {
+		m.http.watch()
+	}
 	if m.ctx != nil {
 		return m.ctx
 	}
@@ -190,6 +204,10 @@ func (m *Message) lane() int {
 // Drop ends the message here: it is not passed on.
 func (m *Message) Drop() { m.verdict = Drop }
 
+// Withhold keeps the message from the other side, whatever else becomes of it,
+// and its payload out of the traffic log: it carries a secret that is for the gateway.
+func (m *Message) Withhold() { m.withheld = true }
+
 // Reply sends p back to where the message came from, instead of passing the
 // message on. It keeps p.
 func (m *Message) Reply(op wire.Op, p []byte) error {
@@ -227,6 +245,10 @@ func (m *Message) Fail(status int, format string, args ...any) {
 	m.run.headers = Headers{}
 	m.run.reason = fmt.Sprintf(format, args...)
 }
+
+// Settle says how the run of the hook's policy has ended, whatever its arrows
+// say and although a fault handler has run.
+func (m *Message) Settle(pass bool) { m.run.settled = &pass }
 
 // Challenge adds a header to the refusal that a preceding Fail announced, such
 // as WWW-Authenticate or Retry-After. A name may be added more than once, as for
@@ -276,7 +298,7 @@ func (m *Message) forget() {
 func (m *Message) reset(op wire.Op, body []byte, fragments int) {
 	m.giveBack()
 	m.Op, m.body, m.fragments = op, body, fragments
-	m.changed = false
+	m.changed, m.withheld = false, false
 	m.attrs = m.attrs[:0]
 	m.verdict = Forward
 	m.sends = m.sends[:0]

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"framegate/engine/wire"
@@ -20,7 +21,7 @@ func (m *Message) Get(a Attr) Value {
 		return m.attrs.get(a.name)
 	case contentBody:
 		if m.Answer != nil {
-			return textView(m.Answer.Body)
+			return textView(m.Body())
 		}
 		return textOf(m.Op, m.body)
 	case sessionID:
@@ -75,6 +76,8 @@ func (r *Request) value(a Attr) Value {
 		if text, ok := r.QueryValue(a.key); ok {
 			return StringValue(text)
 		}
+	case destinationHost, destinationPort, destinationProtocol:
+		return r.Destination.value(a.kind)
 	case pathParam:
 		return r.pathParam(a.key)
 	case httpPath:
@@ -174,10 +177,28 @@ func (m *Message) Set(a Attr, v Value) error {
 			return &ReadOnly{a.Name()}
 		}
 		m.Answer.Status = int(v.Int())
+	case a.kind >= destinationHost && a.kind <= destinationProtocol:
+		if m.Answer == nil {
+			return &ReadOnly{a.Name()}
+		}
+		m.note(a.Name(), m.Request.value(a), v)
+		return m.Request.setDestination(a, v)
 	default:
 		return &ReadOnly{a.Name()}
 	}
 	return nil
+}
+
+// Attributes are the attributes that filters and scripts have set, in the order
+// in which they were set first.
+func (m *Message) Attributes() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		for _, a := range m.attrs {
+			if !yield(a.name.Value(), a.value) {
+				return
+			}
+		}
+	}
 }
 
 // Remove removes an attribute that a filter has set.

@@ -26,7 +26,7 @@ type Session struct {
 	Address     string // the address that was dialled
 
 	gateway   *Gateway
-	snapshots []*Snapshot // that the session holds; the sweep lets old ones go
+	snapshot  *Snapshot // that the session holds
 	websocket atomic.Pointer[Websocket]
 	upgrade   *upgradeState
 	release   func()  // gives the connection back to the remote host's count; may be nil
@@ -42,14 +42,24 @@ type Session struct {
 
 	locals [3]map[any]any // by side, and the upgrade and close policies; see Message.Local
 
-	mu        sync.Mutex
-	vars      map[string]Value
-	cause     *Cause    // nil while nothing has ended the session
-	closing   time.Time // when it began to end
-	drainAt   time.Time // when it is to be closed with 1012; zero: not
-	ctx       context.Context
-	cancel    context.CancelCauseFunc
+	mu       sync.Mutex
+	vars     map[string]Value
+	reloaded *reloaded          // nil: no reload has concerned the session
+	ending   *ending            // nil while nothing has ended the session
+	context  *cancelableContext // nil: nobody has asked for it
+}
+
+// ending is why a session ends, and since when.
+type ending struct {
+	Cause
+	since     time.Time
 	cancelled bool // the context has ended, or will be when it is made
+}
+
+// cancelableContext is a context and what ends it.
+type cancelableContext struct {
+	context.Context
+	cancel context.CancelCauseFunc
 }
 
 // Cause is why a session ended: who, with which close code and reason.
@@ -129,13 +139,14 @@ func (s *Session) Vars() map[string]Value {
 func (s *Session) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ctx == nil {
-		s.ctx, s.cancel = context.WithCancelCause(context.Background())
-		if s.cancelled {
-			s.cancel(*s.cause)
+	if s.context == nil {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		s.context = &cancelableContext{ctx, cancel}
+		if s.ending != nil && s.ending.cancelled {
+			cancel(s.ending.Cause)
 		}
 	}
-	return s.ctx
+	return s.context.Context
 }
 
 // expiry is when a session ends, and with which close code.
@@ -153,6 +164,16 @@ func (s *Session) ExpireAt(t time.Time, code uint16) {
 		return
 	}
 	s.expiry.Store(&expiry{t, code})
+}
+
+// EndBy is [Session.ExpireAt], unless the session is to end earlier anyway.
+func (s *Session) EndBy(t time.Time, code uint16) {
+	for {
+		before := s.expiry.Load()
+		if before != nil && !t.Before(before.at) || s.expiry.CompareAndSwap(before, &expiry{t, code}) {
+			return
+		}
+	}
 }
 
 // Websocket is what the session runs by now; a reload with onChange: migrate

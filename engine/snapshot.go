@@ -63,6 +63,7 @@ type Port struct {
 	Requires        []string         // remote hosts without which the port does not listen
 	Health, Ready   string           // paths of the gateway's own answers; empty: none
 	Websockets      []*Websocket
+	Routes          []*Route
 	At              Position
 }
 
@@ -110,8 +111,8 @@ func (a *Access) Allows(addr netip.Addr) bool {
 type Websocket struct {
 	Port         string // the port's name
 	Path         string
-	Exact        bool // match the path exactly, not by its longest segments
-	Host         string
+	Exact        bool     // match the path exactly, not by its longest segments
+	Hosts        []string // see [HostRank]
 	Disabled     bool
 	Upgrade      *Policy // required
 	ClientFrame  *Policy // nil: relayed untouched

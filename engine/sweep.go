@@ -32,13 +32,12 @@ func (g *Gateway) Sweep() {
 
 func (s *Session) look(now time.Time) {
 	s.mu.Lock()
-	ended, closing, drainAt := s.cause != nil, s.closing, s.drainAt
+	end, drained := s.ending, s.reloaded != nil && s.reloaded.drains(now)
 	s.mu.Unlock()
-	switch {
-	case ended && now.Sub(closing) > 2*closeGrace:
-		s.Stop(Cause{})
-		return
-	case ended:
+	if end != nil {
+		if now.Sub(end.since) > 2*closeGrace {
+			s.Stop(Cause{})
+		}
 		return
 	}
 	s.letGo()
@@ -51,7 +50,7 @@ func (s *Session) look(now time.Time) {
 	}
 	expire := s.expiry.Load()
 	switch {
-	case !drainAt.IsZero() && !now.Before(drainAt):
+	case drained:
 		s.Stop(Cause{By: "reload", Code: wire.CloseServiceRestart, Reason: "configuration changed"})
 	case expire != nil && !now.Before(expire.at):
 		s.Stop(Cause{By: "expiry", Code: expire.code, Reason: "session expired"})
@@ -104,7 +103,7 @@ func (s *Session) letGo() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.websocket.Load()
-	if len(s.snapshots) < 2 {
+	if s.reloaded == nil || len(s.reloaded.old) == 0 {
 		return
 	}
 	behind := false
@@ -117,8 +116,5 @@ func (s *Session) letGo() {
 	if behind {
 		return
 	}
-	for _, old := range s.snapshots[:len(s.snapshots)-1] {
-		old.release()
-	}
-	s.snapshots = append([]*Snapshot(nil), s.snapshots[len(s.snapshots)-1])
+	s.reloaded.letGo()
 }

@@ -80,11 +80,12 @@ type run struct {
 	reason    string
 	fault     error // the abort that a fault handler is dealing with
 	policy    *Policy
+	settled   *bool // how the run is to end, whatever its arrows say
 }
 
 func (r *run) reset() {
 	r.steps, r.lines = r.steps[:0], r.lines[:0]
-	r.count, r.depth, r.status, r.reason, r.fault, r.policy = 0, 0, 0, "", nil, nil
+	r.count, r.depth, r.status, r.reason, r.fault, r.policy, r.settled = 0, 0, 0, "", nil, nil, nil
 	if r.headers.Len() > 0 {
 		r.headers = Headers{}
 	}

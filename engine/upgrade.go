@@ -44,11 +44,18 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	}()
 	q, conn, refused := l.request(ctx)
 	if refused != nil {
+		ctx.SetConnectionClose() // where the next request begins, nobody knows
 		writeAnswer(ctx, *refused)
 		return
 	}
 	if a, ok := l.g.probe(u.port, q); ok {
+		endAfterBody(ctx, q, conn)
 		writeAnswer(ctx, a)
+		return
+	}
+	if x := l.plain(snapshot, u.port, q, conn); x != nil {
+		taken = true
+		x.handOver(ctx)
 		return
 	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
@@ -59,6 +66,7 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	}
 	u.undo()
 	u.record(q)
+	endAfterBody(ctx, q, conn)
 	writeAnswer(ctx, u.answer)
 }
 
@@ -67,7 +75,7 @@ func (u *upgrading) run(q *Request) {
 	u.w = u.port.route(q)
 	switch {
 	case u.w == nil:
-		u.refuse(404, "no websocket at this path")
+		u.refuse(404, u.port.nothing(q))
 		return
 	case u.g.draining.Load():
 		u.refuse(503, "the gateway is shutting down")
@@ -208,7 +216,7 @@ func (u *upgrading) record(q *Request) {
 	}
 	r := Record{
 		Kind: UpgradeRecord, At: q.At, Session: u.s.ID, Port: u.s.Port, Path: q.Path, Client: q.Client.Addr().String(), Subject: u.s.Subject(),
-		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q.Headers), Duration: u.g.now().Sub(q.At), Outcome: "refused",
+		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q), Duration: u.g.now().Sub(q.At), Outcome: "refused",
 	}
 	if u.answer.Status == 0 {
 		r.Status, r.Outcome, r.Host = 101, "connected", hostName(u.m.upstream)

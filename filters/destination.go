@@ -15,6 +15,7 @@ type destination struct {
 	hosts  *remotehosts.Set
 	field  string // of the URL, for problems
 	secure bool
+	at     string            // the URL's host and port, as they stand there
 	host   *remotehosts.Host // nil: the name comes from a selector
 	name   engine.Selector   // that selector, with the text around it
 	target engine.Selector   // path and query
@@ -36,6 +37,7 @@ func newDestination(hosts *remotehosts.Set, field string, url engine.Selector) (
 		return nil, &FieldError{field, "write ws:// or, for TLS, wss://", fmt.Errorf("scheme %q leads to no WebSocket", scheme)}
 	}
 	authority, target := cutAuthority(rest)
+	d.at = authority
 	if err := d.prepareTarget(target); err != nil {
 		return nil, err
 	}
@@ -46,13 +48,8 @@ func newDestination(hosts *remotehosts.Set, field string, url engine.Selector) (
 }
 
 func (d *destination) prepareTarget(text string) (err error) {
-	if d.target, err = engine.ParseSelector(text); err != nil {
-		return &FieldError{Field: d.field, Err: err}
-	}
-	if err := remotehosts.CheckTarget("/" + literals(text)); err != nil {
-		return &FieldError{d.field, "write %20 for a space, %23 for #", err}
-	}
-	return nil
+	d.target, err = newTarget(d.field, text)
+	return err
 }
 
 func (d *destination) prepareName(text string) (err error) {
@@ -86,6 +83,22 @@ func findHost(hosts *remotehosts.Set, field, scheme, authority string) (*remoteh
 		return nil, &FieldError{field, "set allowHTTP11: true on the remote host", fmt.Errorf("remote host %q does not allow HTTP/1.1, which a WebSocket needs", host.Definition().Name)}
 	}
 	return host, nil
+}
+
+// scheme is http or https.
+func (d *destination) scheme() string {
+	if d.secure {
+		return "https"
+	}
+	return "http"
+}
+
+// protocol is ws or wss.
+func (d *destination) protocol() string {
+	if d.secure {
+		return "wss"
+	}
+	return "ws"
 }
 
 // find is the host to connect to; nil when the filter has failed.

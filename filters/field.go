@@ -81,6 +81,8 @@ func TypeWord(t reflect.Type) string {
 		return "duration"
 	case reflect.TypeFor[engine.Size]():
 		return "size"
+	case reflect.TypeFor[quantity]():
+		return "number or size"
 	case reflect.TypeFor[engine.Prefix](), reflect.TypeFor[netip.Prefix]():
 		return "network"
 	case reflect.TypeFor[engine.Selector]():
@@ -90,6 +92,9 @@ func TypeWord(t reflect.Type) string {
 	}
 	if t.Kind() == reflect.Pointer {
 		return TypeWord(t.Elem())
+	}
+	if worded, ok := reflect.Zero(t).Interface().(interface{ TypeWord() string }); ok {
+		return worded.TypeWord()
 	}
 	if IsScalar(t) {
 		switch {

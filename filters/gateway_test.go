@@ -71,14 +71,24 @@ func (l *lines) wait(t *testing.T, text string, times int) {
 
 // start starts a gateway with a websocket on path /chat that has the hooks, and
 // with the rest of the configuration.
-func start(t *testing.T, hooks, text string) *gateway {
+func start(t *testing.T, hooks, text string) *gateway { return startAt(t, nil, hooks, text) }
+
+// startAt is start with a clock; nil is the real one.
+func startAt(t *testing.T, now func() time.Time, hooks, text string) *gateway {
+	t.Helper()
+	return startWith(t, now, nil, hooks, text)
+}
+
+// startWith is start with a clock and a state.
+func startWith(t *testing.T, now func() time.Time, state engine.State, hooks, text string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir(), log: &lines{grown: make(chan struct{}, 1)}, reached: make(chan string, 100)}
 	g.echo()
 	g.write(hooks, text)
 	library := scripts.NewLibrary(scripts.Limits{}, nil, nil)
 	log := slog.New(slog.NewTextHandler(g.log, nil))
-	g.Gateway = engine.New(log, policies.Loader(g.dir, policies.Options{Scripts: library, Log: log}))
+	g.Gateway = engine.New(log, policies.Loader(g.dir, policies.Options{Scripts: library, Log: log, State: state}))
+	g.Clock = now
 	if problems, err := g.Start(context.Background()); err != nil {
 		for _, p := range problems {
 			t.Log(p.Excerpt())

@@ -88,20 +88,23 @@ func (name inQuery) find(q *engine.Request) (string, error) {
 }
 
 func (name inQuery) remove(m *engine.Message) error {
-	q := m.Request
+	m.Request.URI, m.Request.Query = name.cut(m.Request)
+	return nil
+}
+
+// cut is the target and the query of a request without the parameter.
+func (name inQuery) cut(q *engine.Request) (target, query string) {
 	var kept []string
 	for pair := range strings.SplitSeq(q.Query, "&") {
 		if key, _, _ := strings.Cut(pair, "="); !isParameter(key, string(name)) {
 			kept = append(kept, pair)
 		}
 	}
-	path, _, _ := strings.Cut(q.URI, "?")
-	q.Query = strings.Join(kept, "&")
-	q.URI = path
-	if q.Query != "" {
-		q.URI += "?" + q.Query
+	target, _, _ = strings.Cut(q.URI, "?")
+	if query = strings.Join(kept, "&"); query != "" {
+		target += "?" + query
 	}
-	return nil
+	return target, query
 }
 
 func isParameter(key, name string) bool {

@@ -36,9 +36,9 @@ func try[T any, P interface {
 }](env *Env, settings func(P)) (P, error) {
 	f := P(new(T))
 	v := reflect.ValueOf(f).Elem()
-	for i := range v.NumField() {
-		if text, ok := v.Type().Field(i).Tag.Lookup("default"); ok {
-			setText(v.Field(i), text)
+	for _, field := range Fields(v.Type()) {
+		if field.HasDefault {
+			setText(v.FieldByIndex(field.Index), field.Default)
 		}
 	}
 	if settings != nil {
@@ -69,6 +69,8 @@ func setText(v reflect.Value, text string) {
 			panic(err)
 		}
 		v.SetInt(int64(n))
+	case reflect.Slice:
+		v.Set(reflect.ValueOf([]string{text}))
 	default:
 		v.SetString(text)
 	}

@@ -3,28 +3,24 @@ package filters
 import (
 	"crypto/sha256"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
+
+	"framegate/engine/meter"
 )
 
 // limiter counts per key how much has passed, for a bounded number of keys: past
 // it, the keys that were not seen for longest are forgotten. It is exact however
 // many goroutines ask, and needs none of its own.
 type limiter struct {
-	rate   rate
+	rates  []meter.Rate // all of which must have room
 	seed   maphash.Seed
 	shards [limiterShards]limiterShard
 }
 
 // limiterShards is how many locks the keys are spread over.
 const limiterShards = 16
-
-// rate is what a limiter allows.
-type rate struct {
-	allow int           // this many…
-	every time.Duration // …in this time
-	burst int           // for a token bucket: how many at once; 0 for a floating window
-}
 
 // limiterShard is a part of the keys: by name, and in a ring by when they were seen, the newest first.
 type limiterShard struct {
@@ -34,16 +30,27 @@ type limiterShard struct {
 	max  int
 }
 
-// usage is what one key has used.
+// usage is what one key has used, of each rate.
 type usage struct {
 	key        string
 	prev, next *usage
-	bucket     bucket
-	window     window
+	gauges     []gauge
 }
 
-func newLimiter(r rate, keys int) *limiter {
-	l := &limiter{rate: r, seed: maphash.MakeSeed()}
+// gauge is what is used of one rate: of a bucket where the rate has a burst, else of a window.
+type gauge struct {
+	bucket meter.Bucket
+	window meter.Window
+}
+
+// allowance is what a limiter says of a key: its tightest rate.
+type allowance struct {
+	meter.State
+	rate int // which of the rates it is about
+}
+
+func newLimiter(keys int, rates ...meter.Rate) *limiter {
+	l := &limiter{rates: rates, seed: maphash.MakeSeed()}
 	for i := range l.shards {
 		s := &l.shards[i]
 		s.keys = make(map[string]*usage)
@@ -53,42 +60,98 @@ func newLimiter(r rate, keys int) *limiter {
 	return l
 }
 
-// take uses one of the key's allowance. When there is none left it says how long
-// until there is.
-func (l *limiter) take(key []byte, now time.Time) (ok bool, wait time.Duration) {
-	if len(key) > longKey { // what a client sends must not fill the memory
-		sum := sha256.Sum256(key)
-		key = sum[:]
-	}
+// counts tells whether the limiter counts the same as another.
+func (l *limiter) counts(other *limiter) bool { return slices.Equal(l.rates, other.rates) }
+
+// take uses n of the key's allowance if every rate has room for it, else nothing.
+func (l *limiter) take(key []byte, n int64, now time.Time) allowance {
+	key = shortKey(key)
 	s := &l.shards[maphash.Bytes(l.seed, key)%limiterShards]
 	at := now.UnixNano()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.keys[string(key)]
 	if u == nil {
-		u = s.enter(string(key), at, l.rate)
+		u = s.enter(string(key), at, l.rates)
 	} else {
 		u.prev.next, u.next.prev = u.next, u.prev
 	}
 	u.prev, u.next = &s.seen, s.seen.next
 	u.prev.next, u.next.prev = u, u
-	if l.rate.burst > 0 {
-		return u.bucket.take(at, l.rate)
-	}
-	return u.window.take(at, l.rate)
+	return u.take(at, n, l.rates)
 }
 
 // longKey is where a key is kept as its hash, in bytes.
 const longKey = 128
 
+// shortKey is the key, or the hash of a long one: what a client sends must not
+// fill the memory.
+func shortKey(key []byte) []byte {
+	if len(key) <= longKey {
+		return key
+	}
+	sum := sha256.Sum256(key)
+	return sum[:]
+}
+
+func (u *usage) take(at, n int64, rates []meter.Rate) allowance {
+	var tightest allowance
+	for i, r := range rates {
+		a := allowance{u.gauges[i].ask(at, n, r), i}
+		if i == 0 || a.tighter(tightest) {
+			tightest = a
+		}
+	}
+	if !tightest.OK || n == 0 {
+		return tightest
+	}
+	for i, r := range rates {
+		if r.Burst > 0 {
+			u.gauges[i].bucket.Take(at, n, r)
+		} else {
+			u.gauges[i].window.Take(at, n, r)
+		}
+	}
+	tightest.State = u.gauges[tightest.rate].ask(at, 0, rates[tightest.rate])
+	return tightest
+}
+
+func (g *gauge) ask(at, n int64, r meter.Rate) meter.State {
+	if r.Burst > 0 {
+		return g.bucket.Ask(at, n, r)
+	}
+	return g.window.Ask(at, n, r)
+}
+
+func (g *gauge) idle(at int64, r meter.Rate) bool {
+	if r.Burst > 0 {
+		return g.bucket.Idle(at)
+	}
+	return g.window.Idle(at, r)
+}
+
+// tighter tells whether a says more about what may pass than b: a refusal for
+// ever before one for a while, the longest first, and else what has least left.
+func (a allowance) tighter(b allowance) bool {
+	switch {
+	case a.OK != b.OK:
+		return b.OK
+	case a.OK:
+		return a.Left < b.Left
+	case a.Wait == 0 || b.Wait == 0:
+		return a.Wait == 0
+	}
+	return a.Wait > b.Wait
+}
+
 // enter makes room for a key and adds it, not yet in the ring.
-func (s *limiterShard) enter(key string, at int64, r rate) *usage {
+func (s *limiterShard) enter(key string, at int64, rates []meter.Rate) *usage {
 	for range 2 { // more than is added, so that idle keys go away in time
-		if oldest := s.seen.prev; oldest != &s.seen && (len(s.keys) >= s.max || oldest.idle(at, r)) {
+		if oldest := s.seen.prev; oldest != &s.seen && (len(s.keys) >= s.max || oldest.idle(at, rates)) {
 			s.forget(oldest)
 		}
 	}
-	u := &usage{key: key}
+	u := &usage{key: key, gauges: make([]gauge, len(rates))}
 	s.keys[key] = u
 	return u
 }
@@ -99,11 +162,13 @@ func (s *limiterShard) forget(u *usage) {
 }
 
 // idle tells whether the key has its whole allowance again.
-func (u *usage) idle(at int64, r rate) bool {
-	if r.burst > 0 {
-		return u.bucket.full <= at
+func (u *usage) idle(at int64, rates []meter.Rate) bool {
+	for i, r := range rates {
+		if !u.gauges[i].idle(at, r) {
+			return false
+		}
 	}
-	return u.window.n == 0 || u.window.newest()+int64(r.every) <= at
+	return true
 }
 
 // len is how many keys are kept.
@@ -115,79 +180,4 @@ func (l *limiter) len() (n int) {
 		s.mu.Unlock()
 	}
 	return n
-}
-
-// bucket is a token bucket as one number (the generic cell rate algorithm, ITU-T
-// I.371): when it will be full again. Times are nanoseconds since 1970.
-type bucket struct{ full int64 }
-
-func (b *bucket) take(at int64, r rate) (bool, time.Duration) {
-	token := int64(r.every) / int64(r.allow)
-	full := max(b.full, at) + token
-	if over := full - at - token*int64(r.burst); over > 0 {
-		return false, time.Duration(over)
-	}
-	b.full = full
-	return true, 0
-}
-
-// windowSlices is into how many parts a floating window is cut when it allows
-// more than that.
-const windowSlices = 64
-
-// window is a floating window: what has passed in the time up to now. It is a
-// ring of counts, oldest first. Up to 64 it has one for each that passed and is
-// exact; above, what passes within a 64th of the window is counted together and
-// forgotten together, when the last of it is too old: never too many, and at most
-// a 64th of the window too strict.
-type window struct {
-	counts []count
-	first  int // index of the oldest
-	n      int // how many counts there are
-	used   int // their sum
-}
-
-// count is how much passed from one time to another.
-type count struct{ from, to, n int64 }
-
-func (w *window) take(at int64, r rate) (bool, time.Duration) {
-	for w.n > 0 && w.oldest().to+int64(r.every) <= at {
-		w.used -= int(w.oldest().n)
-		w.first, w.n = (w.first+1)%len(w.counts), w.n-1
-	}
-	if w.used >= r.allow {
-		return false, time.Duration(w.oldest().to + int64(r.every) - at)
-	}
-	w.used++
-	var slice int64
-	if r.allow > windowSlices {
-		slice = int64(r.every) / windowSlices
-	}
-	if w.n > 0 {
-		last := w.at(w.n - 1)
-		at = max(at, last.to) // a clock that was turned back stands still
-		if at-last.from <= slice {
-			last.to, last.n = at, last.n+1
-			return true, 0
-		}
-	}
-	w.push(count{at, at, 1})
-	return true, 0
-}
-
-func (w *window) oldest() *count  { return &w.counts[w.first] }
-func (w *window) newest() int64   { return w.at(w.n - 1).to }
-func (w *window) at(i int) *count { return &w.counts[(w.first+i)%len(w.counts)] }
-
-// push appends a count; the ring grows as it is needed.
-func (w *window) push(c count) {
-	if w.n == len(w.counts) {
-		grown := make([]count, max(2, 2*len(w.counts)))
-		for i := range w.n {
-			grown[i] = *w.at(i)
-		}
-		w.counts, w.first = grown, 0
-	}
-	w.n++
-	*w.at(w.n - 1) = c
 }

@@ -7,7 +7,20 @@ import (
 	"strings"
 
 	"framegate/engine"
+	"framegate/remotehosts"
 )
+
+// newTarget is the path and query in a field.
+func newTarget(field, text string) (engine.Selector, error) {
+	target, err := engine.ParseSelector(text)
+	if err != nil {
+		return target, &FieldError{Field: field, Err: err}
+	}
+	if err := remotehosts.CheckTarget("/" + literals(text)); err != nil {
+		return target, &FieldError{field, "write %20 for a space, %23 for #", err}
+	}
+	return target, nil
+}
 
 // targetFor is the path and query that a selector makes for a message; empty
 // when the filter has failed, since it can be read in two ways.

@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"framegate/engine"
+	"framegate/engine/meter"
 )
 
 const second = engine.Duration(time.Second)
@@ -78,7 +80,7 @@ func TestAFloatingWindowOnAClockThatIsTurnedBack(t *testing.T) {
 func TestAFloatingWindowNeverLetsTooManyPass(t *testing.T) {
 	for _, allow := range []int{1, 7, 64, 65, 1000} {
 		t.Run(fmt.Sprint(allow), func(t *testing.T) {
-			f, m, c := throttle(t, func(f *throttling) { f.Allow, f.Every = allow, 10*second })
+			f, m, c := throttle(t, func(f *throttling) { f.Allow, f.Every = quantity(allow), 10*second })
 			var passed []time.Time
 			step := 10 * time.Second / time.Duration(3*allow) // three times as many as are allowed
 			for i := range 12 * allow {
@@ -164,8 +166,13 @@ func TestThrottlingCountsEachKeyApart(t *testing.T) {
 }
 
 func TestThrottlingIsExactHoweverManyAsk(t *testing.T) {
-	for _, algorithm := range []string{"floating-window", "token-bucket"} {
-		f := build(t, nil, func(f *throttling) { f.Allow, f.Every, f.Algorithm = 1000, 3600*second, algorithm })
+	for _, algorithm := range []string{"floating-window", "token-bucket", "smooth"} {
+		f := build(t, nil, func(f *throttling) {
+			f.Allow, f.Every, f.Algorithm = 1000, 3600*second, algorithm
+			if algorithm != "floating-window" {
+				f.Burst = 1000
+			}
+		})
 		c := newClock()
 		var passed atomic.Int64
 		var wg sync.WaitGroup
@@ -188,11 +195,10 @@ func TestThrottlingIsExactHoweverManyAsk(t *testing.T) {
 }
 
 func TestThrottlingForgetsKeys(t *testing.T) {
-	l := newLimiter(rate{allow: 1, every: 10 * time.Second}, 160)
+	l := newLimiter(160, meter.Rate{Allow: 1, Every: 10 * time.Second})
 	c := newClock()
 	ask := func(key string) bool {
-		ok, _ := l.take([]byte(key), c.now())
-		return ok
+		return l.take([]byte(key), 1, c.now()).OK
 	}
 	ask("busy")
 	for i := range 5000 {
@@ -229,21 +235,182 @@ func TestThrottlingGoesOnCountingAfterAReload(t *testing.T) {
 	}
 }
 
-func TestThrottlingSettingsThatAreRefused(t *testing.T) {
-	for field, settings := range map[string]func(f *throttling){
-		"allow": func(f *throttling) { f.Allow = 0 },
-		"every": func(f *throttling) { f.Every = 0 },
-		"burst": func(f *throttling) { f.Burst = 5 },
-	} {
-		_, err := try(nil, settings)
-		refused(t, err, field)
+func TestABurstInsideAMillisecondIsCutExactly(t *testing.T) {
+	for _, algorithm := range []string{"floating-window", "token-bucket"} {
+		for _, allow := range []int{1, 4, 64, 65, 999} {
+			f, m, c := throttle(t, func(f *throttling) { f.Allow, f.Every, f.Algorithm = quantity(allow), 60*second, algorithm })
+			passed := 0
+			for range 1000 {
+				passed += tries(t, f, m, 1)
+				c.turn(999 * time.Nanosecond)
+			}
+			if passed != allow {
+				t.Errorf("%s: %d of 1000 passed within a millisecond, want %d", algorithm, passed, allow)
+			}
+		}
 	}
-	_, err := try(nil, func(f *throttling) {
-		f.Algorithm, f.Allow, f.Every = "token-bucket", 2_000_000, engine.Duration(time.Millisecond)
+}
+
+func TestSmoothSpreadsEvenly(t *testing.T) {
+	f, m, c := throttle(t, func(f *throttling) { f.Allow, f.Every, f.Algorithm = 10, second, "smooth" })
+	for range 30 {
+		if got := tries(t, f, m, 5); got != 1 {
+			t.Fatalf("%d passed at once", got)
+		}
+		c.turn(100*time.Millisecond - 1)
+		if got := tries(t, f, m, 1); got != 0 {
+			t.Fatal("the next one passed before its time")
+		}
+		c.turn(1)
+	}
+	c.turn(time.Hour)
+	if got := tries(t, f, m, 5); got != 1 {
+		t.Errorf("%d passed after a pause", got)
+	}
+	f, m, c = throttle(t, func(f *throttling) { f.Allow, f.Every, f.Algorithm, f.Burst = 3, second, "smooth", 2 })
+	c.turn(time.Hour)
+	if got := tries(t, f, m, 5); got != 2 {
+		t.Errorf("%d passed after a pause, want the burst", got)
+	}
+	c.turn(333_333_333) // a third of a second is a little more
+	if got := tries(t, f, m, 1); got != 0 {
+		t.Error("the third passed a third of a nanosecond early")
+	}
+	c.turn(1)
+	passes(t, f, m)
+}
+
+func TestEachOfSeveralLimitsHolds(t *testing.T) {
+	f, m, c := throttle(t, func(f *throttling) {
+		f.Limits = []throttlingLimit{{Allow: 2, Every: second}, {Allow: 5, Every: 60 * second}}
 	})
-	refused(t, err, "allow")
-	_, err = try(nil, func(f *throttling) {
-		f.Algorithm, f.Every, f.Burst = "token-bucket", engine.Duration(365*24*time.Hour), 1000
+	for i, want := range []int{2, 2, 1, 0, 0} {
+		if got := tries(t, f, m, 9); got != want {
+			t.Errorf("second %d: %d passed, want %d", i, got, want)
+		}
+		c.turn(time.Second)
+	}
+	fails(t, f, m, 429)
+	if _, headers, reason := m.Refusal(); reason != "more than 5 in 1m0s" || headers.Get("Retry-After") != "55" {
+		t.Errorf("%s, after %s", reason, headers.Get("Retry-After"))
+	}
+	if attribute(m, "limit.wait") != "55" {
+		t.Errorf("limit.wait is %s", attribute(m, "limit.wait"))
+	}
+	c.turn(55 * time.Second) // what was refused has counted for nothing
+	if got := tries(t, f, m, 9); got != 2 {
+		t.Errorf("%d passed a minute after the first", got)
+	}
+}
+
+// costly is a frame that has a cost.
+func costly(cost engine.Value) *engine.Message {
+	m := frame("")
+	if err := m.Set(engine.AttrOf("message.cost"), cost); err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func TestThrottlingByCost(t *testing.T) {
+	f := build(t, nil, func(f *throttling) {
+		f.Allow, f.Every, f.Cost, f.Key = 10, 3600*second, sel("${message.cost}"), sel("all")
 	})
-	refused(t, err, "burst")
+	passes(t, f, costly(engine.IntValue(4)))
+	passes(t, f, costly(engine.FloatValue(2.5)))      // counts 3
+	fails(t, f, costly(engine.StringValue("4")), 429) // and for nothing
+	passes(t, f, costly(engine.StringValue(" 3 ")))
+	fails(t, f, costly(engine.IntValue(1)), 429)
+	passes(t, f, costly(engine.IntValue(0)))
+	never := costly(engine.IntValue(11))
+	fails(t, f, never, 429)
+	if _, headers, reason := never.Refusal(); headers.Has("Retry-After") || !strings.Contains(reason, "this alone counts 11") || attribute(never, "limit.wait") != "-1" {
+		t.Errorf("%s, retry after %s", reason, headers.Get("Retry-After"))
+	}
+	for _, broken := range []engine.Value{
+		engine.StringValue("many"), engine.StringValue(""), engine.IntValue(-1), engine.FloatValue(-0.5), engine.StringValue("NaN"),
+		engine.StringValue("Inf"), engine.BoolValue(true), engine.TreeValue([]any{1.0}), engine.FloatValue(1e16),
+	} {
+		aborts(t, f, costly(broken), "cost: ")
+	}
+	aborts(t, f, frame(""), "message.cost")
+}
+
+func TestThrottlingCountsBytesOfMessages(t *testing.T) {
+	f := build(t, nil, func(f *throttling) { f.Allow, f.Every, f.Count, f.Key = 10, 3600*second, "bytes", sel("all") })
+	passes(t, f, upgrade("/")) // has none
+	passes(t, f, frame("12345678"))
+	fails(t, f, frame("123"), 429)
+	passes(t, f, binaryFrame("12"))
+	passes(t, f, frame(""))
+	fails(t, f, frame("1"), 429)
+
+	connections := build(t, nil, func(f *throttling) { f.Allow, f.Every, f.Count, f.Key = 1, 3600*second, "connections", sel("all") })
+	passes(t, connections, frame("x"))
+	passes(t, connections, upgrade("/"))
+	fails(t, connections, upgrade("/"), 429)
+	passes(t, connections, frame("x"))
+}
+
+func TestIPv6ClientsOfANetworkCountTogether(t *testing.T) {
+	f := build(t, nil, func(f *throttling) { f.Every = 3600 * second })
+	passes(t, f, from("[2001:db8:1:2::1]:1"))
+	fails(t, f, from("[2001:db8:1:2:ffff::2]:1"), 429)
+	passes(t, f, from("[2001:db8:1:3::1]:1"))
+	apart := build(t, nil, func(f *throttling) { f.Every, f.IPv6Prefix = 3600*second, 128 })
+	passes(t, apart, from("[2001:db8:1:2::1]:1"))
+	passes(t, apart, from("[2001:db8:1:2::2]:1"))
+	passes(t, apart, from("192.0.2.1:1"))
+	passes(t, apart, from("192.0.2.2:1"))
+}
+
+func TestADelayEndsWithTheSession(t *testing.T) {
+	f := build(t, nil, func(f *throttling) { f.Every, f.Over, f.MaxDelay = 60*second, "delay", 300*second })
+	m := frame("")
+	passes(t, f, m)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m.SetContext(ctx)
+	aborts(t, f, m, "context canceled")
+	short := build(t, nil, func(f *throttling) { f.Every, f.Over = 60*second, "delay" })
+	passes(t, short, m)
+	fails(t, short, m, 429) // a minute is more than maxDelay: at once
+}
+
+func TestThrottlingSettingsThatAreRefused(t *testing.T) {
+	onUpgrade, onFrame := &Env{Hooks: engine.OnUpgrade}, &Env{Hooks: engine.OnClientFrame}
+	for i, c := range []struct {
+		field    string
+		env      *Env
+		settings func(f *throttling)
+	}{
+		{"allow", nil, func(f *throttling) { f.Allow = 0 }},
+		{"every", nil, func(f *throttling) { f.Every = 0 }},
+		{"burst", nil, func(f *throttling) { f.Burst = 5 }},
+		{"burst", nil, func(f *throttling) {
+			f.Algorithm, f.Every, f.Burst = "token-bucket", engine.Duration(365*24*time.Hour), 1000
+		}},
+		{"burst", nil, func(f *throttling) { f.Algorithm, f.Count = "smooth", "bytes" }},
+		{"burst", nil, func(f *throttling) { f.Algorithm, f.Cost = "smooth", sel("${message.cost}") }},
+		{"burst", nil, func(f *throttling) {
+			f.Algorithm, f.Burst, f.Limits = "token-bucket", 5, []throttlingLimit{{Allow: 1, Every: second}}
+		}},
+		{"limits.1.allow", nil, func(f *throttling) { f.Limits = []throttlingLimit{{Allow: 1, Every: second}, {Every: second}} }},
+		{"limits.0.every", nil, func(f *throttling) { f.Limits = []throttlingLimit{{Allow: 1}} }},
+		{"limits.0.burst", nil, func(f *throttling) { f.Limits = []throttlingLimit{{Allow: 1, Every: second, Burst: 2}} }},
+		{"cost", nil, func(f *throttling) { f.Cost, f.Count = sel("1"), "bytes" }},
+		{"cost", nil, func(f *throttling) { f.Cost = sel("dear") }},
+		{"cost", nil, func(f *throttling) { f.Cost = sel("-1") }},
+		{"count", onUpgrade, func(f *throttling) { f.Count = "bytes" }},
+		{"count", onFrame, func(f *throttling) { f.Count = "connections" }},
+		{"over", onUpgrade, func(f *throttling) { f.Over = "drop" }},
+		{"body", nil, func(f *throttling) { f.Body = sel("no") }},
+		{"code", nil, func(f *throttling) { f.Over, f.Code = "close", 1005 }},
+		{"code", nil, func(f *throttling) { f.Code = 4000 }},
+	} {
+		t.Run(fmt.Sprint(i, c.field), func(t *testing.T) {
+			_, err := try(c.env, c.settings)
+			refused(t, err, c.field)
+		})
+	}
 }

@@ -91,7 +91,7 @@ func example(t reflect.Type) string {
 		return "192.0.2.0/24"
 	case "true or false":
 		return "true"
-	case "a number":
+	case "a number", "a number or size":
 		return "1"
 	case "a map":
 		return "{…}"

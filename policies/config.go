@@ -11,7 +11,7 @@ import (
 // Source is this package's own source: the comments of [Config] and what is in
 // it are the descriptions of the schema.
 //
-//go:embed config.go port_config.go
+//go:embed config.go port_config.go route_config.go
 var Source embed.FS
 
 // Config is what the author wrote, decoded: the top-level keys of all files of
@@ -124,8 +124,8 @@ type Websocket struct {
 	Path string `yaml:"path" required:"true"`
 	// Match says whether longer paths belong to it too (by whole segments, the longest websocket wins), or only the path itself.
 	Match string `yaml:"match" default:"longest" oneof:"longest exact"`
-	// Host is the host name that the request must name. Without it every host is served.
-	Host string `yaml:"host"`
+	// Host is the host name that the request must name, or a list of them; *.example.test stands for one label. The most precise name goes before the most precise path. Without it every host is served.
+	Host []string `yaml:"host"`
 	// Enabled makes the path be served.
 	Enabled bool `yaml:"enabled" default:"true"`
 	// OnUpgrade is the policy that runs on the upgrade request. It connects to a remote host, or answers.
@@ -136,7 +136,7 @@ type Websocket struct {
 	OnServerFrame reference `yaml:"onServerFrame"`
 	// OnClose is the policy that runs once, after the session.
 	OnClose reference `yaml:"onClose"`
-	// Origins are the origins of web pages that may connect, such as https://app.example.test, http://127.0.0.1:* or *. Without it: pages of the same host, and clients that are no browser.
+	// Origins are the origins of web pages that may connect, such as https://app.example.test, https://*.example.test, http://127.0.0.1:*, or * for any but null. Without it: pages of the same host, and clients that are no browser.
 	Origins []string `yaml:"origins"`
 	// Subprotocols are those that the gateway lets through, the best first. Without it client and remote host agree.
 	Subprotocols []string `yaml:"subprotocols"`

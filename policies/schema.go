@@ -153,7 +153,7 @@ func scalarSchema(t reflect.Type) object {
 	switch filters.TypeWord(t) {
 	case "duration":
 		return object{"type": []string{"string", "integer"}, "pattern": `^([0-9]+d)?([0-9.]+(ns|us|µs|ms|s|m|h))*$|^0$|` + template, "maximum": 0}
-	case "size":
+	case "size", "number or size":
 		return object{"type": []string{"string", "integer"}, "pattern": `^[0-9.]+ ?(B|KiB|MiB|GiB)?$|` + template}
 	case "true or false":
 		return object{"type": []string{"boolean", "string"}, "pattern": template}

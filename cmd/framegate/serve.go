@@ -208,6 +208,9 @@ func (s *server) banner() {
 					first = url
 				}
 			}
+			for _, r := range p.Routes {
+				fmt.Fprintf(out, "  port %-10s %s://%s%s  %s\n", name, strings.Replace(scheme, "ws", "http", 1), address.Address, r.Path, answers(r))
+			}
 		}
 	}
 	if s.echo != nil {
@@ -241,6 +244,14 @@ func hooks(w *engine.Websocket) string {
 		}
 	}
 	return "  (" + strings.Join(parts, ", ") + ")"
+}
+
+// answers names the policy of a route, and the methods that it takes.
+func answers(r *engine.Route) string {
+	if len(r.Methods) == 0 {
+		return "(request: " + r.Request.Name + ")"
+	}
+	return "(" + strings.Join(r.Methods, ", ") + " request: " + r.Request.Name + ")"
 }
 
 // writeProblems prints problems as a person reads them.
