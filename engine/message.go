@@ -26,6 +26,7 @@ type Message struct {
 	body      []byte
 	lent      []*buffer // that new bodies were made in
 	changed   bool
+	private   bool // the traffic log keeps no payloads: nor does the trail
 	withheld  bool
 	attrs     attrs
 	verdict   Verdict
