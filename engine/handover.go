@@ -29,7 +29,7 @@ func (u *upgrading) settle(c *portConn, q *Request) []byte {
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
 	deflate, extension := u.acceptDeflate(q)
 	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
-	s.places, s.release = u.places, upstream.Release
+	s.release = upstream.Release
 	head := u.switching(q, extension)
 	u.record(q)
 	u.taken, c.http.pending = true, s
@@ -63,9 +63,7 @@ func (s *Session) freeHost() {
 	if s.release != nil {
 		s.release()
 	}
-	for _, at := range s.places {
-		s.gateway.sessions.release(at)
-	}
+	s.leavePlaces()
 }
 
 // acceptDeflate chooses among the client's offers of compression, where it ends at the gateway.
@@ -128,7 +126,7 @@ func (s *Session) start(conn net.Conn, c *portConn, head, begun, early []byte) {
 		c.Close() // and with it, what is pending
 		return
 	}
-	if !c.http.by.IsZero() {
+	if !c.http.by.IsZero() || c.http.ending.Load() {
 		c.http.by = time.Time{}
 		conn.SetReadDeadline(time.Time{})
 	}

@@ -22,6 +22,9 @@ type portConn struct {
 	closed   atomic.Bool
 }
 
+// abandoner is what a connection that breaks must let go of.
+type abandoner interface{ abandon() }
+
 // httpPhase is what a connection knows while it serves HTTP.
 type httpPhase struct {
 	peer  netip.AddrPort // who connected, by the PROXY header where there is one
@@ -29,11 +32,13 @@ type httpPhase struct {
 	ahead []byte         // what was read of a request, or beyond the last
 	by    time.Time      // when the first request must be there; zero: there is one, or no limit
 
-	secured bool // what the connection carries is TLS
-	line    bool // the request line has been read
-	more    bool // the client was refused while it may still be sending
+	secured bool        // what the connection carries is TLS
+	line    bool        // the request line has been read
+	more    bool        // the client was refused while it may still be sending
+	busy    atomic.Bool // with a request on a route
+	ending  atomic.Bool // the listener has closed: no more requests
 
-	pending *Session // dialled, not yet running
+	pending abandoner // taken out of fasthttp, not yet running: a dialled session or a request
 }
 
 // saw looks for the end of the request line, for the answer to a request that is

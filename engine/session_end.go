@@ -32,6 +32,13 @@ func (s *Session) note(c Cause) bool {
 	return true
 }
 
+// isEnding tells whether something has ended the session, or is about to.
+func (s *Session) isEnding() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending != nil
+}
+
 // cancelContext ends the session's context, which the first Close of a peer
 // does not: policies still run over the answers on their way back.
 func (s *Session) cancelContext() {
@@ -241,14 +248,7 @@ func (s *Session) closed(cause Cause) {
 	if !w.Log.Off || w.Closed != nil {
 		s.recordClose(w, cause)
 	}
-	for _, local := range s.locals {
-		for _, kept := range local {
-			if c, ok := kept.(io.Closer); ok {
-				c.Close()
-			}
-		}
-	}
-	s.locals = [3]map[any]any{}
+	s.closeLocals()
 }
 
 // recordClose runs the onClose policy and records how the session ended.
@@ -267,6 +267,18 @@ func (s *Session) recordClose(w *Websocket, cause Cause) {
 	if !w.Log.Off {
 		s.gateway.journal.Add(&r)
 	}
+}
+
+// closeLocals frees what filters kept.
+func (s *Session) closeLocals() {
+	for _, local := range s.locals {
+		for _, kept := range local {
+			if c, ok := kept.(io.Closer); ok {
+				c.Close()
+			}
+		}
+	}
+	s.locals = [3]map[any]any{}
 }
 
 func (s *Session) runClosePolicy(w *Websocket, cause Cause, r *Record) {
