@@ -23,7 +23,6 @@ type upgrading struct {
 	s        *Session
 	m        *Message
 	answer   Answer
-	places   []place
 	outcome  Outcome
 }
 
@@ -132,7 +131,7 @@ func (u *upgrading) take(at place, limit int) bool {
 	if !u.g.sessions.reserve(at, limit) {
 		return false
 	}
-	u.places = append(u.places, at)
+	u.s.places = append(u.s.places, at)
 	return true
 }
 
@@ -203,10 +202,9 @@ func (u *upgrading) undo() {
 	if u.m != nil {
 		u.m.disconnect()
 	}
-	for _, at := range u.places {
-		u.g.sessions.release(at)
+	if u.s != nil {
+		u.s.leavePlaces()
 	}
-	u.places = nil
 }
 
 // record adds the upgrade to the journal.

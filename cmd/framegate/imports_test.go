@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"engine/wire":      {"github.com/klauspost/compress/*"},
 	"engine/jsonbytes": {},
 	"engine/meter":     {},
-	"engine/state":     {"engine"},
+	"engine/state":     {"engine", "engine/meter", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 	"engine/console":   {"engine", "engine/wire", "github.com/valyala/fasthttp"},
 }
 
