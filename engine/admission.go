@@ -22,7 +22,7 @@ func (l *listener) admit(conn net.Conn) *portConn {
 		return nil
 	}
 	peer = remoteAddr(peer)
-	c := &portConn{Conn: conn, state: state, http: &httpPhase{peer: peer}}
+	c := &portConn{pollConn: pollConn{Conn: conn}, state: state, http: &httpPhase{peer: peer}}
 	trusted := p.trusts(peer.Addr())
 	switch {
 	case !trusted && p.ProxyProtocol == ProxyRequire:
@@ -34,7 +34,7 @@ func (l *listener) admit(conn net.Conn) *portConn {
 	case !trusted:
 		c.counted = peer.Addr()
 	}
-	if why := state.add(c, l, p.Limits); why != "" {
+	if why := state.add(c, l, p.limitsFor(peer.Addr())); why != "" {
 		state.refused(l.g, p, why, peer.Addr(), nil)
 		return nil
 	}
@@ -82,7 +82,7 @@ func (l *listener) begin(c *portConn, p *Port) (conn net.Conn, why refusedFor, e
 	if !secure {
 		return c, "", nil
 	}
-	c.secured = true
+	c.http.secured = true
 	secured := tls.Server(c, p.TLS)
 	if err := secured.Handshake(); err != nil {
 		return nil, refusedTLS, err
@@ -108,7 +108,7 @@ func (c *portConn) proxyHeader(p *Port) (why refusedFor, err error) {
 		return "", nil
 	case !p.Access.Allows(source.Addr()):
 		return refusedAccess, nil
-	case !c.state.recount(c, source.Addr(), p.Limits):
+	case !c.state.recount(c, source.Addr(), p.limitsFor(source.Addr())):
 		return refusedPerClient, nil
 	}
 	return "", nil
@@ -144,7 +144,7 @@ func (l *listener) identify(c *portConn, client netip.AddrPort) *Answer {
 		a := refusal(403, "this address may not connect", "", "")
 		return &a
 	}
-	if !c.state.recount(c, client.Addr(), p.Limits) {
+	if !c.state.recount(c, client.Addr(), p.limitsFor(client.Addr())) {
 		c.state.refused(l.g, p, refusedPerClient, client.Addr(), nil)
 		a := refusal(429, "too many connections from this client", "", "")
 		a.Headers.Set("Retry-After", "10")

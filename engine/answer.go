@@ -67,10 +67,10 @@ func (l *listener) badRequest(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // redacted lists a request's headers for the traffic log, without secrets.
-func redacted(h *Headers) []Field {
-	fields := make([]Field, 0, h.Len())
-	for name, value := range h.All() {
-		if SecretName(name) {
+func redacted(q *Request) []Field {
+	fields := make([]Field, 0, q.Headers.Len())
+	for name, value := range q.Headers.All() {
+		if q.conceals(name) {
 			value = "[redacted]"
 		}
 		fields = append(fields, Field{name, value})

@@ -23,6 +23,11 @@ const (
 	httpHeaders
 	httpHeader // a family: http.header.NAME
 	queryParam // a family: params.query.NAME
+	destinationHost
+	destinationPort
+	destinationProtocol
+	pathParam // a family: params.path.NAME
+	httpPath
 	requestURI
 	requestPath
 	requestVerb
@@ -54,6 +59,14 @@ const (
 	framesOut
 	bytesIn
 	bytesOut
+	identitySubject // this and what follows: of who the client is, see Identity; filters may set it
+	identityMethod
+	identityFormat
+	identityRole
+	identityIssuer
+	identityAttributes
+	identityScope
+	identityExpires
 	circuitName
 	circuitPath
 	circuitException
@@ -67,47 +80,61 @@ var attributes = map[string]struct {
 	kind  attrKind
 	hooks Hook
 }{
-	"content.body":                    {contentBody, OnFrame | OnHTTP},
-	"content.type":                    {contentType, OnFrame},
-	"http.headers":                    {httpHeaders, OnHTTP},
-	"http.header.":                    {httpHeader, OnHTTP},
-	"params.query.":                   {queryParam, OnHTTP},
-	"http.request.uri":                {requestURI, OnHTTP},
-	"http.request.rawURI":             {requestURI, OnHTTP},
-	"http.request.path":               {requestPath, OnHTTP},
-	"http.request.verb":               {requestVerb, OnHTTP},
-	"http.request.host":               {requestHost, OnHTTP},
-	"http.querystring":                {requestQuery, OnHTTP},
-	"http.request.clientaddr":         {requestClient, OnAny},
-	"http.request.clientcert":         {requestCert, OnHTTP},
-	"http.request.clientcert.subject": {requestSubject, OnHTTP},
-	"http.response.status":            {responseStatus, OnHTTP},
-	"id":                              {sessionID, OnAny},
-	"websock.connection.id":           {sessionID, OnAny},
-	"websock.session.":                {sessionVar, OnAny},
-	"websock.context":                 {upgradeContext, OnFrame | OnClose},
-	"websock.context.":                {upgradeMember, OnFrame | OnClose},
-	"websock.origin":                  {frameOrigin, OnFrame},
-	"websock.opcode":                  {frameOpcode, OnFrame},
-	"websock.message.length":          {frameLength, OnFrame},
-	"websock.fragments":               {frameFragments, OnFrame},
-	"websock.frame.seq":               {frameSeq, OnFrame},
-	"websock.subprotocol":             {wsSubprotocol, OnFrame | OnClose},
-	"websock.opened":                  {wsOpened, OnFrame | OnClose},
-	"websock.duration":                {wsDuration, OnFrame | OnClose},
-	"websock.path":                    {wsPath, OnUpgrade | OnFrame | OnClose},
-	"websock.port":                    {wsPort, OnAny},
-	"websock.close.code":              {closeCode, OnClose},
-	"websock.close.reason":            {closeReason, OnClose},
-	"websock.close.by":                {closeBy, OnClose},
-	"websock.frames.in":               {framesIn, OnFrame | OnClose},
-	"websock.frames.out":              {framesOut, OnFrame | OnClose},
-	"websock.bytes.in":                {bytesIn, OnFrame | OnClose},
-	"websock.bytes.out":               {bytesOut, OnFrame | OnClose},
-	"circuit.name":                    {circuitName, OnAny},
-	"circuit.path":                    {circuitPath, OnAny},
-	"circuit.exception":               {circuitException, OnAny},
-	"circuit.failure.reason":          {circuitReason, OnAny},
+	"content.body":                      {contentBody, OnFrame | OnHTTP},
+	"content.type":                      {contentType, OnFrame},
+	"http.headers":                      {httpHeaders, OnHTTP},
+	"http.header.":                      {httpHeader, OnHTTP},
+	"params.query.":                     {queryParam, OnHTTP},
+	"http.destination.host":             {destinationHost, 0}, // 0: only where a router has set it
+	"http.destination.port":             {destinationPort, 0},
+	"http.destination.protocol":         {destinationProtocol, 0},
+	"params.path.":                      {pathParam, OnHTTP},
+	"http.path":                         {httpPath, OnHTTP},
+	"http.request.uri":                  {requestURI, OnHTTP},
+	"http.request.rawURI":               {requestURI, OnHTTP},
+	"http.request.path":                 {requestPath, OnHTTP},
+	"http.request.verb":                 {requestVerb, OnHTTP},
+	"http.request.host":                 {requestHost, OnHTTP},
+	"http.querystring":                  {requestQuery, OnHTTP},
+	"http.request.clientaddr":           {requestClient, OnAny},
+	"http.request.clientcert":           {requestCert, OnHTTP},
+	"http.request.clientcert.subject":   {requestSubject, OnHTTP},
+	"http.response.status":              {responseStatus, OnHTTP},
+	"id":                                {sessionID, OnAny},
+	"websock.connection.id":             {sessionID, OnAny},
+	"websock.session.":                  {sessionVar, OnAny},
+	"websock.context":                   {upgradeContext, OnFrame | OnClose},
+	"websock.context.":                  {upgradeMember, OnFrame | OnClose},
+	"websock.origin":                    {frameOrigin, OnFrame},
+	"websock.opcode":                    {frameOpcode, OnFrame},
+	"websock.message.length":            {frameLength, OnFrame},
+	"websock.fragments":                 {frameFragments, OnFrame},
+	"websock.frame.seq":                 {frameSeq, OnFrame},
+	"websock.subprotocol":               {wsSubprotocol, OnFrame | OnClose},
+	"websock.opened":                    {wsOpened, OnFrame | OnClose},
+	"websock.duration":                  {wsDuration, OnFrame | OnClose},
+	"websock.path":                      {wsPath, OnUpgrade | OnFrame | OnClose},
+	"websock.port":                      {wsPort, OnAny},
+	"websock.close.code":                {closeCode, OnClose},
+	"websock.close.reason":              {closeReason, OnClose},
+	"websock.close.by":                  {closeBy, OnClose},
+	"websock.frames.in":                 {framesIn, OnFrame | OnClose},
+	"websock.frames.out":                {framesOut, OnFrame | OnClose},
+	"websock.bytes.in":                  {bytesIn, OnFrame | OnClose},
+	"websock.bytes.out":                 {bytesOut, OnFrame | OnClose},
+	"authentication.subject.id":         {identitySubject, OnFrame | OnClose},
+	"authentication.subject.format":     {identityFormat, OnFrame | OnClose},
+	"authentication.subject.role":       {identityRole, OnFrame | OnClose},
+	"authentication.subject.attributes": {identityAttributes, OnFrame | OnClose},
+	"authentication.method":             {identityMethod, OnFrame | OnClose},
+	"authentication.issuer.id":          {identityIssuer, OnFrame | OnClose},
+	"authentication.scope":              {identityScope, OnFrame | OnClose},
+	"authentication.expires":            {identityExpires, OnFrame | OnClose},
+	"attribute.lookup.list":             {identityAttributes, OnFrame | OnClose},
+	"circuit.name":                      {circuitName, OnAny},
+	"circuit.path":                      {circuitPath, OnAny},
+	"circuit.exception":                 {circuitException, OnAny},
+	"circuit.failure.reason":            {circuitReason, OnAny},
 }
 
 // AttributeHooks tells in which hooks the engine itself gives the attribute a
@@ -116,6 +143,26 @@ func AttributeHooks(name string) Hook {
 	entry, _ := lookUp(name)
 	return entry.hooks
 }
+
+// Writable tells whether filters and scripts may set an attribute: all that the
+// engine does not set, and a few that it does.
+func Writable(name string) bool {
+	entry, _ := lookUp(name)
+	return entry.hooks == 0 || entry.kind.writable()
+}
+
+// Removable tells whether filters and scripts may remove an attribute.
+func Removable(name string) bool {
+	entry, _ := lookUp(name)
+	return entry.kind == ordinary || entry.kind == sessionVar || entry.kind.ofIdentity()
+}
+
+func (k attrKind) writable() bool {
+	return k == contentBody || k == responseStatus || k == sessionVar || k.ofIdentity()
+}
+
+// ofIdentity tells of what filters set and, where they have not, the session knows.
+func (k attrKind) ofIdentity() bool { return k >= identitySubject && k <= identityExpires }
 
 // EngineAttributes lists the names of the attributes that the engine sets, in
 // no order; families end in a dot.

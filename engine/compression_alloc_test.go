@@ -48,7 +48,6 @@ func deflatingPump(policy *Policy, size int) (*pump, []byte) {
 	agreed := wire.Deflate{{NoContext: true, Bits: 15}, {Bits: 15}}
 	toHost := wire.Deflate{{Bits: 15}, {NoContext: true, Bits: 15}}
 	p.s.agreeDeflate(&agreed, &toHost, &w.Compression)
-	p.reader = nil
 	p.use(w)
 	packed := newPeerDeflate(true).pack(jsonData()[:size])
 	return p, wire.AppendFrame(nil, wire.Header{Fin: true, Rsv: wire.Rsv1, Op: wire.Binary, Masked: true, Key: maskKey}, []byte(packed))

@@ -28,6 +28,10 @@ func newWSHost(t testing.TB) *wsHost {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveWSHost(t, ln)
+}
+
+func serveWSHost(t testing.TB, ln net.Listener) *wsHost {
 	h := &wsHost{ln: ln, address: ln.Addr().String(), waiting: make(map[string]chan *wsPeer), answer: plain101}
 	done := make(chan struct{})
 	go func() {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -23,17 +24,23 @@ func (p *Port) trusts(addr netip.Addr) bool {
 }
 
 // client finds out who sent a request that came from a peer: the peer itself, or
-// when that is a trusted proxy the last address in X-Forwarded-For that is none.
-// What stands before it was said by the client, and counts for nothing.
+// when that is a trusted proxy the last address that proxies name and that is no
+// proxy of ours. What stands before it was said by the client, and counts for nothing.
 func (p *Port) client(h *Headers, peer netip.AddrPort) (netip.AddrPort, *Forwarded) {
 	if !p.trusts(peer.Addr()) {
 		return peer, nil
 	}
+	f := &Forwarded{}
 	var hops []string
-	for value := range h.Values("X-Forwarded-For") {
-		hops = append(hops, strings.Split(value, ",")...)
+	if p.ForwardedHeader {
+		hops, f.Proto, f.Host = forwardedSays(h)
+	} else {
+		hops, f.Proto, f.Host = xForwardedSays(h)
 	}
-	client, f := peer, &Forwarded{}
+	if f.Proto != "http" && f.Proto != "https" {
+		f.Proto = ""
+	}
+	client := peer
 	for i := len(hops) - 1; i >= 0 && p.trusts(client.Addr()); i-- {
 		hop, ok := parseHop(hops[i])
 		if !ok {
@@ -42,17 +49,39 @@ func (p *Port) client(h *Headers, peer netip.AddrPort) (netip.AddrPort, *Forward
 		f.Proxies = append(f.Proxies, client.Addr())
 		client = hop
 	}
-	for i, j := 0, len(f.Proxies)-1; i < j; i, j = i+1, j-1 {
-		f.Proxies[i], f.Proxies[j] = f.Proxies[j], f.Proxies[i]
-	}
-	if proto := lastElement(h, "X-Forwarded-Proto"); proto == "http" || proto == "https" {
-		f.Proto = proto
-	}
-	f.Host = lastElement(h, "X-Forwarded-Host")
+	slices.Reverse(f.Proxies)
 	return client, f
 }
 
-// parseHop reads an element of X-Forwarded-For: an address, or one with a port.
+// Peer is the address of whoever sent the request: the client itself, or the
+// nearest of the trusted proxies.
+func (r *Request) Peer() netip.Addr {
+	if r.Forwarded != nil && len(r.Forwarded.Proxies) > 0 {
+		return r.Forwarded.Proxies[len(r.Forwarded.Proxies)-1]
+	}
+	return r.Client.Addr().Unmap().WithZone("")
+}
+
+// xForwardedSays is what the X-Forwarded headers say: the addresses, the nearest
+// last, and the nearest proxy's scheme and host.
+func xForwardedSays(h *Headers) (hops []string, proto, host string) {
+	for value := range h.Values("X-Forwarded-For") {
+		hops = append(hops, strings.Split(value, ",")...)
+	}
+	return hops, lastElement(h, "X-Forwarded-Proto"), lastElement(h, "X-Forwarded-Host")
+}
+
+// forwardedSays is what the header Forwarded says of the same.
+func forwardedSays(h *Headers) (hops []string, proto, host string) {
+	for _, hop := range parseForwarded(h) {
+		hops = append(hops, hop.from)
+		proto, host = hop.proto, hop.host
+	}
+	return hops, proto, host
+}
+
+// parseHop reads what a proxy says of an address: the address, or one with a port.
+// Names that hide one (RFC 7239 §6.2, §6.3) are none.
 func parseHop(text string) (netip.AddrPort, bool) {
 	text = strings.TrimSpace(text)
 	if hop, err := netip.ParseAddrPort(text); err == nil {

@@ -17,6 +17,8 @@ import (
 type Gateway struct {
 	// Clock tells the time; nil is time.Now. Tests turn it and call Sweep.
 	Clock func() time.Time
+	// State keeps revocations; nil: there are none. Set it before Start.
+	State State
 
 	log      *slog.Logger
 	loader   Loader
@@ -24,19 +26,24 @@ type Gateway struct {
 	sessions *Sessions
 	now_     atomic.Pointer[Snapshot]
 
-	mu        sync.Mutex            // held by Start, Reload and Shutdown
-	listeners map[string]*listener  // by listenKey
-	states    map[string]*portState // by port
-	switches  map[string]portSwitch // by port
-	stop      chan struct{}
-	warnings  warnings
-	sweeping  sync.WaitGroup
-	sweepMu   sync.Mutex     // held by Sweep
-	live      sync.WaitGroup // sessions and connections that are being served
-	lot       *lot           // where idle sessions wait; nil where the platform has none
-	draining  atomic.Bool
-	buffered  atomic.Int64              // bytes in half-received messages
-	problems  atomic.Pointer[[]Problem] // of the last reload
+	mu          sync.Mutex            // held by Start, Reload and Shutdown
+	listeners   map[string]*listener  // by listenKey
+	states      map[string]*portState // by port
+	switches    map[string]portSwitch // by port
+	missing     map[string]string     // by port: the remote host without which it does not listen
+	stop        chan struct{}
+	warnings    warnings
+	sweeping    sync.WaitGroup
+	sweepMu     sync.Mutex // held by Sweep
+	requests    requests
+	live        sync.WaitGroup // sessions and connections that are being served
+	lot         *lot           // where idle sessions wait; nil where the platform has none
+	leaving     atomic.Bool    // not ready any more, and still serving
+	draining    atomic.Bool
+	rechecks    rechecks
+	revocations atomic.Uint64             // how many there have been
+	buffered    atomic.Int64              // bytes in half-received messages
+	problems    atomic.Pointer[[]Problem] // of the last reload
 }
 
 // DefaultJournal is how many records the journal holds when the configuration
@@ -120,6 +127,10 @@ func (g *Gateway) sweepOnce() {
 	g.Sweep()
 }
 
+// Leave makes [Gateway.Ready] say 503 while all else goes on: whoever balances
+// load learns that new sessions should go elsewhere before the ports close.
+func (g *Gateway) Leave() { g.leaving.Store(true) }
+
 // Shutdown stops accepting, closes every session with 1001 and waits for them
 // until ctx ends; then it cuts what is left.
 func (g *Gateway) Shutdown(ctx context.Context) error {
@@ -145,7 +156,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		err = fmt.Errorf("shutdown: %d sessions did not end in time: %w", g.sessions.Len(), context.Cause(ctx))
+		err = fmt.Errorf("shutdown: %d sessions and %d requests did not end in time: %w", g.sessions.Len(), g.requests.cut(), context.Cause(ctx))
 		for _, s := range g.sessions.All() {
 			s.Stop(Cause{})
 		}

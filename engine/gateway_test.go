@@ -27,6 +27,10 @@ func (d dial) Run(m *Message) (bool, error) {
 		m.Fail(502, "dial: %v", err)
 		return false, nil
 	}
+	return d.upgrade(m, conn)
+}
+
+func (d dial) upgrade(m *Message, conn net.Conn) (bool, error) {
 	key := wire.NewKey()
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n", m.Request.URI, d.address, key)
 	if len(m.Offer.Subprotocols) > 0 {

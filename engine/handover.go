@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -17,17 +18,22 @@ const handshakeWrite = 10 * time.Second
 // connection is closed and nothing is left.
 func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) {
 	s, upstream := u.s, u.m.upstream
-	s.Subprotocol, s.Extensions, s.Host, s.Address = upstream.Subprotocol, upstream.Extensions, upstream.Host, upstream.Address
-	s.snapshots = []*Snapshot{u.snapshot}
+	s.Subprotocol, s.Extensions = strings.Clone(upstream.Subprotocol), strings.Clone(upstream.Extensions) // out of the host's answer, which is not kept
+	s.Host, s.Address = upstream.Host, upstream.Address
+	if s.Subprotocol == "" {
+		s.Subprotocol = u.m.Offer.Marker
+	}
+	s.snapshot = u.snapshot
+	q.Headers.Pack()
+	q.Host = strings.Clone(q.Host) // out of the block that the headers came in
 	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
-	s.pumps[HostSide].begun = upstream.Early
 	deflate, extension := u.acceptDeflate(q)
 	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
 	s.release = upstream.Release
 	head := u.switching(q, extension)
 	u.record(q)
-	c.pending = s
+	c.http.pending = s
 	u.g.live.Add(1)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(conn net.Conn) {
@@ -37,7 +43,7 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 				c.Close()
 			}
 		}()
-		s.start(conn, c, head)
+		s.start(conn, c, head, upstream.Early)
 	})
 }
 
@@ -81,6 +87,9 @@ func (u *upgrading) switching(q *Request, extension string) []byte {
 		}
 		head = passed.AppendTo(head)
 	}
+	if u.m.upstream.Subprotocol == "" && u.m.Offer.Marker != "" {
+		head = append(head, "Sec-WebSocket-Protocol: "+u.m.Offer.Marker+"\r\n"...)
+	}
 	if extension != "" {
 		head = append(head, "Sec-WebSocket-Extensions: "+extension+"\r\n"...)
 	}
@@ -89,36 +98,35 @@ func (u *upgrading) switching(q *Request, extension string) []byte {
 }
 
 // start runs in a goroutine of fasthttp, which must not be kept: it writes the
-// 101, takes what the reader of fasthttp holds, and starts the pumps.
-func (s *Session) start(hijacked net.Conn, c *portConn, head []byte) {
+// 101, takes what the reader of fasthttp holds, and starts the pumps. early is what
+// came with the host's own 101.
+func (s *Session) start(hijacked net.Conn, c *portConn, head, early []byte) {
 	begun := readBuffered(hijacked)
 	conn, _ := unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
 	c.hijacked.Store(true)
 	c.left()
-	c.http = nil
 	conn.SetWriteDeadline(time.Now().Add(handshakeWrite))
 	if _, err := conn.Write(head); err != nil {
 		c.Close() // and with it, what is pending
 		return
 	}
 	conn.SetDeadline(time.Time{})
-	c.pending = nil
+	c.http = nil
 	s.legs[ClientSide].conn, s.legs[ClientSide].side = conn, ClientSide
-	s.pumps[ClientSide].begun = begun
 	for side := range s.pumps {
 		p := &s.pumps[side]
 		p.s, p.from = s, Side(side)
-		p.src, p.dst = &s.legs[side], &s.legs[1-side]
-		p.use(s.websocket.Load())
+		p.runsBy.Store(s.websocket.Load())
 		p.attach()
 	}
 	s.running.Store(2)
 	s.gateway.sessions.add(s)
+	s.refuseOvertaken()
 	if s.gateway.draining.Load() {
 		s.Stop(Cause{By: "shutdown", Code: wire.CloseGoingAway, Reason: "gateway is shutting down"})
 	}
-	s.pumps[ClientSide].launch()
-	s.pumps[HostSide].launch()
+	s.pumps[ClientSide].launch(begun)
+	s.pumps[HostSide].launch(early)
 }
 
 // abandon frees a session that was dialled and never ran: its client went away.
@@ -140,7 +148,7 @@ func (g *Gateway) left(s *Session) {
 			g.lot.leave(s.pumps[i].slot)
 		}
 	}
-	for _, snapshot := range s.snapshots {
+	for _, snapshot := range s.takeSnapshots() {
 		snapshot.release()
 	}
 	g.live.Done()

@@ -12,10 +12,10 @@ func healthAnswer(status int, word string) Answer {
 func (g *Gateway) Health() Answer { return healthAnswer(200, "up") }
 
 // Ready says whether new sessions should come here: 200, or 503 before the first
-// configuration is served and once the gateway shuts down.
+// configuration is served and once the gateway leaves or shuts down.
 func (g *Gateway) Ready() Answer {
 	switch {
-	case g.draining.Load():
+	case g.draining.Load(), g.leaving.Load():
 		return healthAnswer(503, "shutting down")
 	case g.now_.Load() == nil:
 		return healthAnswer(503, "starting")

@@ -14,24 +14,24 @@ import (
 // leg is the connection to one peer of a session. One pump reads it, and the
 // pump of the other direction writes it, with whoever injects messages.
 type leg struct {
-	conn   net.Conn
-	raw    syscall.RawConn // of the TCP connection that is waited on; nil where that cannot be had
-	sealed bool            // what goes over it is TLS
-	side   Side            // who is at the other end
+	conn net.Conn
+	raw  syscall.RawConn // of the TCP connection that is waited on; nil where that cannot be had
 
-	mu      sync.Mutex // held while writing
-	keys    wire.Keys  // masks of what we ourselves send to a host
-	midway  bool       // what is written so far ends inside a message
-	inFrame bool       // …inside a wire frame
-	held    *injected  // what waits for a place in between; nil: nothing
-	failed  error      // of a write, after which nothing more is written
+	until   atomic.Int64 // when reading has to end, unix nanoseconds; 0: not known yet
+	pong    atomic.Int64 // when the last of our pings was answered, unix nanoseconds
+	closing *Cause       // the Close that the peer will get from us in the end; guarded by Session.mu
 
-	until     atomic.Int64 // when reading has to end, unix nanoseconds; 0: not known yet
-	waiting   atomic.Bool  // held is not nil
-	closeSent bool         // nothing more is written; guarded by mu
-	gotClose  atomic.Bool  // the peer sent its Close
-	closing   *Cause       // the Close that the peer will get from us in the end; guarded by Session.mu
-	pong      atomic.Int64 // when the last of our pings was answered, unix nanoseconds
+	mu     sync.Mutex // held while writing; guards what follows, the atomics apart
+	held   *injected  // what waits for a place in between; nil: nothing
+	failed error      // of a write, after which nothing more is written
+
+	waiting   atomic.Bool // held is not nil
+	gotClose  atomic.Bool // the peer sent its Close
+	closeSent bool        // nothing more is written
+	midway    bool        // what is written so far ends inside a message
+	inFrame   bool        // …inside a wire frame
+	sealed    bool        // what goes over it is TLS; does not change
+	side      Side        // who is at the other end; does not change
 }
 
 // injected is frames of ours that wait until the peer may get them.
@@ -132,7 +132,7 @@ func (l *leg) inject(op wire.Op, payload []byte) error {
 func (l *leg) appendFrame(dst []byte, op wire.Op, payload []byte) []byte {
 	h := wire.Header{Fin: true, Op: op}
 	if l.side == HostSide {
-		h.Masked, h.Key = true, l.keys.Next()
+		h.Masked, h.Key = true, wire.NewMask()
 	}
 	return wire.AppendFrame(dst, h, payload)
 }
@@ -171,10 +171,9 @@ func (l *leg) finish(deadline time.Time) {
 	if _, ok := l.conn.(interface{ CloseWrite() error }); !ok || l.conn.SetReadDeadline(deadline) != nil {
 		return
 	}
-	scratch := takeBuffer(false)
-	defer giveBuffer(scratch)
-	for range 1024 {
-		if _, err := l.conn.Read(scratch.b); err != nil {
+	scratch := make([]byte, 1<<10) // small: all sessions may end at once
+	for range 16 << 10 {
+		if _, err := l.conn.Read(scratch); err != nil {
 			return
 		}
 	}

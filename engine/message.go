@@ -24,7 +24,9 @@ type Message struct {
 	seq       int64
 	fragments int
 	body      []byte
+	lent      []*buffer // that new bodies were made in
 	changed   bool
+	withheld  bool
 	attrs     attrs
 	verdict   Verdict
 	closing   Cause
@@ -34,11 +36,15 @@ type Message struct {
 	log       *slog.Logger
 	run       run
 	clock     func() time.Time
+	http      *content // of a request on a route; else nil
 }
 
 // Offer is what of the client's offers goes on to the remote host.
 type Offer struct {
 	Subprotocols []string // those that the client offered and the websocket allows, in the client's order
+	// Marker is a subprotocol that the client offered only to bring a key or a token with it. The host never sees it; the client
+	// is answered with it when the host chose none.
+	Marker string
 	// Extensions is the Sec-WebSocket-Extensions for the host: the client's where both directions are raw, else the gateway's
 	// own, if it has any.
 	Extensions string
@@ -77,9 +83,14 @@ const maxSends = 100
 func (m *Message) From() Side { return m.from }
 
 // Body is content.body: the payload of a data message, or the body of the HTTP
-// answer while there is one. It is valid until the filter returns and must not
-// be changed in place.
+// answer to an upgrade. On a route it is the request's body, read into memory now,
+// until a filter sets it or a remote host answers: then it is the answer's. Where
+// that is too long it is nil, and the filter that asked fails. It is valid until
+// the filter returns and must not be changed in place.
 func (m *Message) Body() []byte {
+	if m.http != nil {
+		return m.content()
+	}
 	if m.Answer != nil {
 		return m.Answer.Body
 	}
@@ -88,6 +99,9 @@ func (m *Message) Body() []byte {
 
 // SetBody replaces content.body. It keeps p, which must not change afterwards.
 func (m *Message) SetBody(p []byte) {
+	if m.http != nil {
+		m.http.changed, m.Answer.Stream = true, nil
+	}
 	if m.Answer != nil {
 		m.Answer.Body = p
 		return
@@ -96,12 +110,16 @@ func (m *Message) SetBody(p []byte) {
 	m.body, m.changed = p, true
 }
 
-// Changed tells whether a filter replaced content.body of a data message.
-func (m *Message) Changed() bool { return m.changed }
+// Changed tells whether a filter replaced content.body of a data message, or of
+// a request on a route since it came or since the host has answered.
+func (m *Message) Changed() bool { return m.changed || m.http != nil && m.http.changed }
 
 // Context ends with the session, the upgrade's deadline or the policy's. Calls
 // out of a filter must honour it.
 func (m *Message) Context() context.Context {
+	if m.http != nil && m.http.watch != nil {
+		m.http.watch()
+	}
 	if m.ctx != nil {
 		return m.ctx
 	}
@@ -193,6 +211,10 @@ func (m *Message) lane() int {
 // Drop ends the message here: it is not passed on.
 func (m *Message) Drop() { m.verdict = Drop }
 
+// Withhold keeps the message from the other side, whatever else becomes of it,
+// and its payload out of the traffic log: it carries a secret that is for the gateway.
+func (m *Message) Withhold() { m.withheld = true }
+
 // Reply sends p back to where the message came from, instead of passing the
 // message on. It keeps p.
 func (m *Message) Reply(op wire.Op, p []byte) error {
@@ -232,9 +254,10 @@ func (m *Message) Fail(status int, format string, args ...any) {
 }
 
 // Challenge adds a header to the refusal that a preceding Fail announced, such
-// as WWW-Authenticate or Retry-After.
+// as WWW-Authenticate or Retry-After. A name may be added more than once, as for
+// the challenges of several schemes.
 func (m *Message) Challenge(name, value string) error {
-	if err := m.run.headers.Set(name, value); err != nil {
+	if err := m.run.headers.Add(name, value); err != nil {
 		return fmt.Errorf("refusal header %s: %w", name, err)
 	}
 	return nil
@@ -258,10 +281,27 @@ func (m *Message) Logf(level slog.Level, format string, args ...any) {
 	m.run.logf(level, format, args...)
 }
 
+// belongTo makes the message one of a direction of a session.
+func (m *Message) belongTo(s *Session, from Side) {
+	m.Hook, m.Session, m.from = OnClientFrame, s, from
+	if from == HostSide {
+		m.Hook = OnServerFrame
+	}
+}
+
+// forget keeps nothing of the session that the message belonged to but the room
+// that its policies took.
+func (m *Message) forget() {
+	clear(m.attrs[:cap(m.attrs)])
+	clear(m.sends[:cap(m.sends)])
+	*m = Message{attrs: m.attrs[:0], sends: m.sends[:0], run: m.run.emptied()}
+}
+
 // reset makes the message ready for the next data message.
 func (m *Message) reset(op wire.Op, body []byte, fragments int) {
+	m.giveBack()
 	m.Op, m.body, m.fragments = op, body, fragments
-	m.changed = false
+	m.changed, m.withheld = false, false
 	m.attrs = m.attrs[:0]
 	m.verdict = Forward
 	m.sends = m.sends[:0]

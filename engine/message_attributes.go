@@ -20,7 +20,7 @@ func (m *Message) Get(a Attr) Value {
 		return m.attrs.get(a.name)
 	case contentBody:
 		if m.Answer != nil {
-			return textView(m.Answer.Body)
+			return textView(m.Body())
 		}
 		return textOf(m.Op, m.body)
 	case sessionID:
@@ -32,6 +32,9 @@ func (m *Message) Get(a Attr) Value {
 	case upgradeContext:
 		return m.Session.upgrade.value()
 	}
+	if a.kind.ofIdentity() {
+		return m.identityValue(a)
+	}
 	if m.Request != nil && a.kind <= responseStatus {
 		return m.httpValue(a)
 	}
@@ -39,6 +42,14 @@ func (m *Message) Get(a Attr) Value {
 		return m.run.value(a.kind)
 	}
 	return m.sessionValue(a)
+}
+
+// identityValue is what a filter has set or else, while the session is open, what it knows of its client.
+func (m *Message) identityValue(a Attr) Value {
+	if v := m.attrs.get(a.name); !v.IsMissing() || m.Hook&OnHTTP != 0 {
+		return v
+	}
+	return m.Session.identityValue(a.kind)
 }
 
 func (m *Message) httpValue(a Attr) Value {
@@ -64,6 +75,12 @@ func (r *Request) value(a Attr) Value {
 		if text, ok := r.QueryValue(a.key); ok {
 			return StringValue(text)
 		}
+	case destinationHost, destinationPort, destinationProtocol:
+		return r.Destination.value(a.kind)
+	case pathParam:
+		return r.pathParam(a.key)
+	case httpPath:
+		return r.pathValue()
 	case requestURI:
 		return StringValue(r.URI)
 	case requestPath:
@@ -143,22 +160,28 @@ func (m *Message) contentType() string {
 // filters may not write returns [ReadOnly]; content.body, http.response.status
 // and websock.session.* are writable.
 func (m *Message) Set(a Attr, v Value) error {
-	switch a.kind {
-	case ordinary:
+	switch {
+	case a.kind == ordinary, a.kind.ofIdentity():
 		v = v.keep()
 		if m.run.following {
 			m.note(a.Name(), m.attrs.get(a.name), v)
 		}
 		m.attrs.set(a.name, v)
-	case contentBody:
+	case a.kind == contentBody:
 		m.SetBody(v.AppendTo(nil))
-	case sessionVar:
+	case a.kind == sessionVar:
 		return m.Session.SetVar(a.key, v.keep())
-	case responseStatus:
+	case a.kind == responseStatus:
 		if m.Answer == nil {
 			return &ReadOnly{a.Name()}
 		}
 		m.Answer.Status = int(v.Int())
+	case a.kind >= destinationHost && a.kind <= destinationProtocol:
+		if m.Answer == nil {
+			return &ReadOnly{a.Name()}
+		}
+		m.note(a.Name(), m.Request.value(a), v)
+		return m.Request.setDestination(a, v)
 	default:
 		return &ReadOnly{a.Name()}
 	}
@@ -167,13 +190,13 @@ func (m *Message) Set(a Attr, v Value) error {
 
 // Remove removes an attribute that a filter has set.
 func (m *Message) Remove(a Attr) error {
-	switch a.kind {
-	case ordinary:
-		if m.run.following {
-			m.note(a.Name(), m.attrs.get(a.name), Value{})
+	switch {
+	case a.kind == ordinary, a.kind.ofIdentity():
+		if before := m.attrs.get(a.name); m.run.following && !before.IsMissing() {
+			m.note(a.Name(), before, Value{})
 		}
 		m.attrs.remove(a.name)
-	case sessionVar:
+	case a.kind == sessionVar:
 		return m.Session.SetVar(a.key, Value{})
 	default:
 		return &ReadOnly{a.Name()}
@@ -193,7 +216,7 @@ func (u *upgradeState) get(a Attr) Value {
 	switch {
 	case u == nil || u.request == nil:
 		return Value{}
-	case a.kind == ordinary:
+	case a.kind == ordinary, a.kind.ofIdentity():
 		return u.attrs.get(a.name)
 	}
 	return u.request.value(a)

@@ -22,28 +22,33 @@ type parking struct {
 }
 
 // launch starts a pump: parked, or with a goroutine if it has something to do or
-// cannot be parked.
-func (p *pump) launch() {
-	if l := p.s.gateway.lot; l != nil && p.src.raw != nil {
-		p.slot, p.has = l.enter(p), true
-		if len(p.begun) == 0 && !p.src.sealed && p.park() { // crypto/tls may hold bytes that the set knows nothing of
+// cannot be parked. begun is what came together with the handshake.
+func (p *pump) launch(begun []byte) {
+	if lot, src := p.s.gateway.lot, &p.s.legs[p.from]; lot != nil && src.raw != nil {
+		p.slot, p.has = lot.enter(p), true
+		if len(begun) == 0 && !src.sealed && p.park() { // crypto/tls may hold bytes that the set knows nothing of
 			return
 		}
 	}
+	p.begin()
+	p.begun = begun
 	go p.run()
 }
 
 // park leaves the pump to the lot; the caller's goroutine must end without
 // touching the pump again. It reports false where the pump has to go on.
 func (p *pump) park() bool {
-	if !p.has || p.s.halted.Load() || p.src.until.Load() != 0 {
+	src := &p.s.legs[p.from]
+	if !p.has || p.s.halted.Load() || src.until.Load() != 0 {
 		return false
 	}
+	p.rest()
 	p.parked.Store(true)
-	if p.s.gateway.lot.arm(p) != nil || p.s.halted.Load() || p.src.until.Load() != 0 {
-		return !p.parked.CompareAndSwap(true, false)
+	if p.s.gateway.lot.arm(p) == nil && !p.s.halted.Load() && src.until.Load() == 0 || !p.parked.CompareAndSwap(true, false) {
+		return true
 	}
-	return true
+	p.begin()
+	return false
 }
 
 // unpark starts the goroutine of a parked pump.
@@ -63,13 +68,13 @@ func (p *pump) wait() error {
 		if !p.has {
 			return p.rawRead()
 		}
-		wakes := p.recv.wakes
+		wakes := p.wakes
 		p.src.readFor(parkAfter)
 		err := p.rawRead()
 		switch {
 		case !errors.Is(err, os.ErrDeadlineExceeded) || p.src.over():
 			return err
-		case p.recv.wakes > wakes+1 || !p.idle() || p.out != nil: // more than the first look
+		case p.wakes > wakes+1 || !p.idle() || p.out != nil: // more than the first look
 		case p.park():
 			return errParked
 		}

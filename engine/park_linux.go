@@ -113,7 +113,7 @@ func (l *lot) arm(p *pump) error {
 	e := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: p.slot, Pad: int32(l.slots[p.slot].generation)}
 	l.mu.Unlock()
 	var err error
-	refused := p.src.raw.Control(func(fd uintptr) { // holds the descriptor: it cannot become another connection's
+	refused := p.s.legs[p.from].raw.Control(func(fd uintptr) { // holds the descriptor: it cannot become another connection's
 		l.raw.Control(func(set uintptr) {
 			err = syscall.EpollCtl(int(set), syscall.EPOLL_CTL_MOD, int(fd), &e)
 			if err == syscall.ENOENT {

@@ -12,29 +12,44 @@ import (
 // portConn is an accepted connection. It counts against the port's limits until
 // it is closed, also as a session, and frees an upgrade that never got to be one.
 type portConn struct {
-	net.Conn
+	pollConn
 	state    *portState
 	counted  netip.Addr // as which client; not valid for a proxy that has not said yet
 	http     *httpPhase // nil once it is a session
-	secured  bool       // what it carries is TLS
-	within   int32      // the descriptor and 1 while a pump reads inside the poller's callback; else 0
 	hijacked atomic.Bool
 	closed   atomic.Bool
-	pending  *Session // dialled, not yet running
 }
+
+// abandoner is what a connection that breaks must let go of.
+type abandoner interface{ abandon() }
 
 // httpPhase is what a connection knows while it serves HTTP.
 type httpPhase struct {
 	peer  netip.AddrPort // who connected, by the PROXY header where there is one
 	begun []byte         // what was read together with the PROXY header
-	line  bool           // the request line has been read
-	more  bool           // the client was refused while it may still be sending
+	ahead []byte         // what was read beyond the last request
+
+	secured bool // what the connection carries is TLS
+	line    bool // the request line has been read
+	more    bool // the client was refused while it may still be sending
+
+	pending abandoner   // taken out of fasthttp, not yet running: a dialled session or a request
+	busy    atomic.Bool // with a request on a route
+	ending  atomic.Bool // the listener has closed: no more requests
 }
 
 // saw looks for the end of the request line, for the answer to a request that is
 // too long: 414 or 431.
 func (h *httpPhase) saw(p []byte) {
 	h.line = h.line || bytes.IndexByte(p, '\n') >= 0
+}
+
+// next gives what was read ahead.
+func (h *httpPhase) next(p []byte) int {
+	n := copy(p, h.ahead)
+	h.ahead = h.ahead[n:]
+	h.saw(p[:n])
+	return n
 }
 
 // securedConn is a TLS connection while it serves HTTP.
@@ -45,6 +60,9 @@ type securedConn struct {
 
 // Read reads what the client sent, decrypted.
 func (c *securedConn) Read(p []byte) (int, error) {
+	if n := c.http.next(p); n > 0 {
+		return n, nil
+	}
 	n, err := c.Conn.Read(p)
 	c.http.saw(p[:n])
 	return n, err
@@ -58,11 +76,13 @@ func (c *portConn) Read(p []byte) (int, error) {
 		c.http.saw(p[:n])
 		return n, nil
 	}
-	if c.within != 0 {
-		return c.readNow(p)
+	if c.http != nil && !c.http.secured {
+		if n := c.http.next(p); n > 0 {
+			return n, nil
+		}
 	}
-	n, err := c.Conn.Read(p)
-	if c.http != nil && !c.secured {
+	n, err := c.pollConn.Read(p)
+	if c.http != nil && !c.http.secured {
 		c.http.saw(p[:n])
 	}
 	return n, err
@@ -80,9 +100,9 @@ func (c *portConn) Close() error {
 	}
 	c.left()
 	c.state.discount(c.counted)
-	if c.pending != nil {
-		c.pending.abandon()
-		c.pending = nil
+	if c.http != nil && c.http.pending != nil {
+		c.http.pending.abandon()
+		c.http.pending = nil
 	}
 	return err
 }

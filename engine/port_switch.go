@@ -19,8 +19,9 @@ type PortInfo struct {
 	Name        string
 	Addresses   []PortAddress // where it listens by now; none when disabled
 	Enabled     bool
-	Switched    bool // by [Gateway.SwitchPort], against the configuration
-	Connections int  // open now, sessions among them
+	Switched    bool   // by [Gateway.SwitchPort], against the configuration
+	Missing     string // the remote host that is down, and without which the port does not listen
+	Connections int    // open now, sessions among them
 	Sessions    int
 }
 
@@ -48,7 +49,7 @@ func (g *Gateway) Ports() []PortInfo {
 		_, switched := g.switches[name]
 		all = append(all, PortInfo{
 			Name: name, Addresses: g.listening(name), Enabled: g.serves(p), Switched: switched,
-			Connections: g.state(name).connections(), Sessions: sessions[name],
+			Connections: g.state(name).connections(), Sessions: sessions[name], Missing: g.missing[name],
 		})
 	}
 	slices.SortFunc(all, func(a, b PortInfo) int { return cmp.Compare(a.Name, b.Name) })
@@ -136,8 +137,12 @@ func (g *Gateway) changeSwitch(name string, drain bool, change func(*Port)) erro
 	return nil
 }
 
-// serves tells whether a port listens: by hand, or else by its configuration. g.mu is held.
+// serves tells whether a port listens: by hand, or else by its configuration, and
+// only while the remote hosts are there that it requires. g.mu is held.
 func (g *Gateway) serves(p *Port) bool {
+	if g.missing[p.Name] != "" {
+		return false
+	}
 	if by, ok := g.switches[p.Name]; ok {
 		return by.enabled
 	}

@@ -8,36 +8,20 @@ import (
 )
 
 // pump carries one direction of a session: it reads one leg and writes the
-// other. All its state is here, none on its goroutine's stack; while it waits
-// for bytes it holds no buffer.
+// other. All its state is here, none on its goroutine's stack. While it waits for
+// bytes it holds no buffer, and without a goroutine nothing that is needed to
+// relay.
 type pump struct {
 	s    *Session
 	from Side
-	src  *leg
-	dst  *leg
-
-	rules  *Websocket                // what it runs by; compared with the session's before every chunk
-	runsBy atomic.Pointer[Websocket] // rules, for the sweep
-	begun  []byte                    // what came together with the handshake
-	policy *Policy                   // of this direction; nil: relay untouched
-	recv   receiver                  // of the platform
-	ready  func(fd uintptr) bool
-	err    error
-
-	message bool // the mode: message, or raw
-	log     bool // records are wanted
-	follow  wire.Follower
-	reader  *wire.Reader // message mode only
-	out     *buffer      // message mode: frames that go on when the input is drained
-	msg     *Message     // of the policy
-	keys    wire.Keys    // of what goes on to a host; used by this pump only
-	deflate *deflating   // nil: neither peer compresses
-
+	inq  bool // the kernel says how much is left to read
 	parking
+	*relaying            // nil while no goroutine runs
+	deflate   *deflating // nil: neither peer compresses
+
+	runsBy          atomic.Pointer[Websocket] // the rules, for the sweep and for the next goroutine
 	messages, bytes atomic.Int64
-	kept            int64        // bytes of the reader's buffer that the gateway has counted
 	halfway         atomic.Int64 // since when a message is half received, in unix nanoseconds; 0: none is
-	whole           int64        // messages that were whole then
 }
 
 // Errors that end a pump, beside those of the connection.
@@ -53,6 +37,9 @@ func (p *pump) run() {
 			p.s.ended(p, p.s.gateway.panicked("relay", r))
 		}
 	}()
+	if p.relaying == nil {
+		p.begin()
+	}
 	err := p.early()
 	if err == nil {
 		err = p.carry()
@@ -170,39 +157,6 @@ func (p *pump) idle() bool {
 	}
 	return p.follow.Idle()
 }
-
-// use makes the pump run by the rules: which policy, which mode, what to log.
-func (p *pump) use(w *Websocket) {
-	p.rules = w
-	p.runsBy.Store(w)
-	p.policy = w.ClientFrame
-	if p.from == HostSide {
-		p.policy = w.ServerFrame
-	}
-	p.log = !w.Log.Off && !w.Log.NoFrames
-	limits := wire.Limits{MaxMessage: p.packedLimit()}
-	p.message = (p.policy != nil || w.MessageMode || p.deflate != nil) && p.s.Extensions == ""
-	if p.message {
-		if p.reader == nil {
-			p.reader = &wire.Reader{CheckUTF8: true}
-			p.reader.State.Side, p.reader.State.Rsv1 = p.from, p.deflate != nil && p.deflate.inflates
-		}
-		if p.msg == nil {
-			p.msg = p.s.newMessage(p.from)
-		}
-		p.reader.Limits = limits
-		return
-	}
-	p.follow.State.Side, p.follow.State.AnyRsv = p.from, p.s.Extensions != ""
-	p.follow.Limits = limits
-	p.follow.Head = nil
-	if p.log && w.Log.Payload > 0 {
-		p.follow.Head = make([]byte, 0, min(w.Log.Payload, maxHead))
-	}
-}
-
-// maxHead bounds the payload bytes that the log keeps of one message.
-const maxHead = 64 << 10
 
 // closed notes the peer's Close and passes it on.
 func (p *pump) closed(payload []byte) error {

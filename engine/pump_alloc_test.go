@@ -29,8 +29,9 @@ func pumpFor(from Side, w *Websocket) (*pump, *sink) {
 	for side := range s.pumps {
 		s.legs[side] = leg{conn: out, side: Side(side)}
 		p := &s.pumps[side]
-		p.s, p.from, p.src, p.dst = s, Side(side), &s.legs[side], &s.legs[1-side]
-		p.use(w)
+		p.s, p.from = s, Side(side)
+		p.runsBy.Store(w)
+		p.begin()
 	}
 	return &s.pumps[from], out
 }

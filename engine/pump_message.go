@@ -118,6 +118,7 @@ func (p *pump) decide(ev *wire.Event) error {
 	p.bytes.Add(int64(len(ev.Payload)))
 	m := p.msg
 	m.reset(ev.Op, ev.Payload, ev.Fragments)
+	defer m.giveBack()
 	m.run.following = p.following()
 	var out Outcome
 	if p.policy != nil {
@@ -125,6 +126,9 @@ func (p *pump) decide(ev *wire.Event) error {
 	}
 	if out.Result != Passed {
 		p.fault(m, out)
+	}
+	if m.withheld && m.verdict == Forward {
+		m.verdict = Drop
 	}
 	if m.verdict == Forward && (m.changed || m.Op != ev.Op) && sendable(m.Op, m.body) != nil {
 		out = Outcome{Result: Aborted, Reason: "the policy made a text message that is not UTF-8"}
@@ -248,6 +252,9 @@ func (p *pump) following() bool {
 // when somebody follows, and for a fault or failure.
 func (p *pump) recordMessage(m *Message, ev *wire.Event, out Outcome) {
 	r := Record{Op: ev.Op.String(), Size: int64(len(ev.Payload)), Fragments: ev.Fragments, Outcome: m.outcome(out), Before: p.head(ev.Payload)}
+	if m.withheld {
+		r.Before = nil
+	}
 	if p.deflate != nil {
 		r.Compressed = int64(len(p.deflate.packed))
 	}

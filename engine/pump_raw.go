@@ -130,7 +130,7 @@ func (l *LogRules) head(payload []byte) []byte {
 func (p *pump) record(r Record) {
 	s := p.s
 	r.Kind, r.At, r.Dir = FrameRecord, s.gateway.now(), dirName(p.from)
-	r.Session, r.Port, r.Path, r.Subject = s.ID, s.Port, s.Path, s.Subject
+	r.Session, r.Port, r.Path, r.Subject = s.ID, s.Port, s.Path, s.Subject()
 	s.gateway.journal.Add(&r)
 }
 

@@ -9,21 +9,6 @@ import (
 	"unsafe"
 )
 
-// receiver reads a TCP socket with recvmsg and learns with every read what is
-// left (TCP_INQ, tcp(7)): a burst costs one system call, and a FIN that arrives
-// together with data is not missed. All of it runs inside one
-// [syscall.RawConn.Read]: its poller keeps a readiness that arrives while the
-// callback runs, so returning false after a drained read waits for the next
-// bytes without asking the kernel once more. A reset in the same event as data is
-// not seen by the read that drains it and not announced again, as TCP_INQ speaks
-// of FINs only: the next look finds it, after [parkAfter] at most. The connection
-// must not be closed inside the callback.
-type receiver struct {
-	inq   bool
-	large bool   // long messages pass: read into large buffers
-	wakes uint32 // how often there was something to read
-}
-
 // call is the arguments of one recvmsg. They lie in the buffer that is read
 // into, so that a session that waits does not hold them.
 type call struct {
@@ -35,12 +20,23 @@ type call struct {
 // tcpINQ is TCP_INQ and TCP_CM_INQ of linux/tcp.h.
 const tcpINQ = 36
 
+// A pump reads a TCP socket with recvmsg and learns with every read what is
+// left (TCP_INQ, tcp(7)): a burst costs one system call, and a FIN that arrives
+// together with data is not missed. All of it runs inside one
+// [syscall.RawConn.Read]: its poller keeps a readiness that arrives while the
+// callback runs, so returning false after a drained read waits for the next
+// bytes without asking the kernel once more. A reset in the same event as data is
+// not seen by the read that drains it and not announced again, as TCP_INQ speaks
+// of FINs only: the next look finds it, after [parkAfter] at most. The connection
+// must not be closed inside the callback.
+
 // attach prepares the pump to read its connection without holding a buffer
 // while it waits. Other connections than TCP keep one.
 func (p *pump) attach() {
-	conn := p.src.conn
+	l := &p.s.legs[p.from]
+	conn := l.conn
 	if secured, ok := conn.(*tls.Conn); ok {
-		p.attachTLS(secured)
+		l.attachTLS(secured)
 		return
 	}
 	if accepted, ok := conn.(*portConn); ok {
@@ -55,23 +51,26 @@ func (p *pump) attach() {
 		return
 	}
 	raw.Control(func(fd uintptr) {
-		p.recv.inq = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1) == nil
+		p.inq = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1) == nil
 	})
-	p.src.raw, p.ready = raw, p.readable
+	l.raw = raw
 }
 
 // readable reads and consumes until nothing is left. It returns true to end.
 func (p *pump) readable(fd uintptr) bool {
-	p.recv.wakes++
+	if p.src.sealed {
+		return p.readableTLS(fd)
+	}
+	p.wakes++
 	for {
 		if p.s.halted.Load() {
 			p.err = errStopped
 			return true
 		}
-		b := takeBuffer(p.recv.large)
-		n, left, err := p.recv.read(fd, b.b[headroom:], &b.call)
+		b := takeBuffer(p.large)
+		n, left, err := b.call.read(fd, b.b[headroom:], p.inq)
 		if n > 0 {
-			p.recv.large = n == len(b.b)-headroom || left > smallBuffer || p.recv.large && n > smallBuffer
+			p.large = n == len(b.b)-headroom || left > smallBuffer || p.large && n > smallBuffer
 			err = p.consume(b.b, n, left == 0)
 		}
 		giveBuffer(b)
@@ -86,7 +85,7 @@ func (p *pump) readable(fd uintptr) bool {
 		case err != nil:
 			p.err = err
 			return true
-		case p.recv.inq && left == 0:
+		case p.inq && left == 0:
 			return false
 		}
 	}
@@ -94,11 +93,11 @@ func (p *pump) readable(fd uintptr) bool {
 
 // read reads once. left is how much more is there, at least 1 when that is not
 // known or the peer has sent its FIN.
-func (r *receiver) read(fd uintptr, b []byte, c *call) (n, left int, err error) {
+func (c *call) read(fd uintptr, b []byte, inq bool) (n, left int, err error) {
 	c.iov.Base = unsafe.SliceData(b)
 	c.iov.SetLen(len(b))
 	c.msg = syscall.Msghdr{Iov: &c.iov, Iovlen: 1}
-	if r.inq {
+	if inq {
 		c.msg.Control = &c.oob[0]
 		c.msg.SetControllen(len(c.oob))
 	}
@@ -111,7 +110,7 @@ func (r *receiver) read(fd uintptr, b []byte, c *call) (n, left int, err error) 
 			return 0, 0, errno
 		case got == 0:
 			return 0, 0, io.EOF
-		case !r.inq:
+		case !inq:
 			return int(got), 1, nil
 		}
 		return int(got), c.left(), nil

@@ -9,9 +9,8 @@ import (
 	"unsafe"
 )
 
-// A TLS connection of a client waits as a TCP connection does, without a buffer
-// and in the end without a goroutine: crypto/tls reads through the portConn,
-// which within the poller's callback takes what is there and says that reading
+// A TLS connection waits as a TCP connection does, without a buffer and in the end
+// without a goroutine: crypto/tls reads through the [pollConn], which within the poller's callback takes what is there and says that reading
 // would block where nothing is. To crypto/tls that is an error that passes; a
 // record half read stays with it.
 
@@ -24,29 +23,27 @@ func (errWouldBlock) Temporary() bool { return true }
 
 var _ net.Error = errWouldBlock{}
 
-// attachTLS is attach for a client's TLS connection.
-func (p *pump) attachTLS(conn *tls.Conn) {
-	inner, ok := conn.NetConn().(*portConn)
+// attachTLS is attach for a TLS connection.
+func (l *leg) attachTLS(conn *tls.Conn) {
+	inner, ok := conn.NetConn().(interface{ poll() *pollConn })
 	if !ok {
 		return
 	}
-	tcp, ok := inner.Conn.(*net.TCPConn)
+	tcp, ok := inner.poll().Conn.(*net.TCPConn)
 	if !ok {
 		return
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return
+	if raw, err := tcp.SyscallConn(); err == nil {
+		l.raw, l.sealed = raw, true
 	}
-	p.src.raw, p.src.sealed = raw, true
-	p.ready = func(fd uintptr) bool { return p.readableTLS(inner, fd) }
 }
 
 // readableTLS is readable through crypto/tls.
-func (p *pump) readableTLS(inner *portConn, fd uintptr) bool {
+func (p *pump) readableTLS(fd uintptr) bool {
+	inner := p.src.conn.(*tls.Conn).NetConn().(interface{ poll() *pollConn }).poll()
 	inner.within = int32(fd) + 1
 	defer func() { inner.within = 0 }()
-	p.recv.wakes++
+	p.wakes++
 	for {
 		if p.s.halted.Load() {
 			p.err = errStopped
@@ -77,7 +74,7 @@ func (p *pump) readableTLS(inner *portConn, fd uintptr) bool {
 }
 
 // readNow reads what is there.
-func (c *portConn) readNow(p []byte) (int, error) {
+func (c *pollConn) readNow(p []byte) (int, error) {
 	for {
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(c.within-1), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), syscall.MSG_DONTWAIT, 0, 0)
 		switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -41,6 +42,7 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	g.attach(next, opened)
 	if old != nil {
 		g.rebind(old, next)
+		g.recheckAll()
 		old.release()
 	}
 	g.log.Info("configuration loaded", "revision", next.Revision, "ports", len(next.Ports), "policies", len(next.Policies))
@@ -95,6 +97,7 @@ func (s *Snapshot) begin() {
 	for _, p := range s.Ports {
 		for _, w := range p.Websockets {
 			w.snapshot = s
+			w.forClients(p.Clients)
 		}
 	}
 }
@@ -140,6 +143,9 @@ func (g *Gateway) rebind(old, next *Snapshot) {
 	for _, s := range g.sessions.All() {
 		w := s.websocket.Load()
 		successor := g.find(next, w)
+		if successor != nil {
+			successor = successor.forClient(s.Client.Addr())
+		}
 		switch {
 		case successor == nil && w.KeepRemoved:
 		case successor == nil:
@@ -168,7 +174,7 @@ func (g *Gateway) find(next *Snapshot, w *Websocket) *Websocket {
 		return nil
 	}
 	for _, candidate := range p.Websockets {
-		if candidate.Path == w.Path && candidate.Host == w.Host && !candidate.Disabled {
+		if candidate.Path == w.Path && slices.Equal(candidate.Hosts, w.Hosts) && !candidate.Disabled {
 			return candidate
 		}
 	}
@@ -179,8 +185,10 @@ func (g *Gateway) find(next *Snapshot, w *Websocket) *Websocket {
 func (s *Session) migrate(w *Websocket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w.snapshot.hold() {
-		s.snapshots = append(s.snapshots, w.snapshot)
+	if s.snapshot != nil && w.snapshot.hold() { // nil: it has ended by now
+		r := s.concerned()
+		r.old = append(r.old, s.snapshot)
+		s.snapshot = w.snapshot
 		s.websocket.Store(w)
 	}
 }
@@ -189,7 +197,41 @@ func (s *Session) migrate(w *Websocket) {
 func (s *Session) drain(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.drainAt.IsZero() {
-		s.drainAt = now.Add(rand.N(drainSpread))
+	if r := s.concerned(); r.drainAt.IsZero() {
+		r.drainAt = now.Add(rand.N(drainSpread))
 	}
+}
+
+// reloaded is what reloads have made of a session. Session.mu guards it.
+type reloaded struct {
+	old     []*Snapshot // that it still holds; the sweep lets them go
+	drainAt time.Time   // when it is to be closed with 1012; zero: not
+}
+
+// concerned is what reloads have made of the session so far. mu is held.
+func (s *Session) concerned() *reloaded {
+	if s.reloaded == nil {
+		s.reloaded = &reloaded{}
+	}
+	return s.reloaded
+}
+
+func (r *reloaded) drains(now time.Time) bool { return !r.drainAt.IsZero() && !now.Before(r.drainAt) }
+
+// takeSnapshots takes all snapshots that the session holds away from it.
+func (s *Session) takeSnapshots() (all []*Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reloaded != nil {
+		all, s.reloaded.old = s.reloaded.old, nil
+	}
+	all, s.snapshot = append(all, s.snapshot), nil
+	return all
+}
+
+func (r *reloaded) letGo() {
+	for _, s := range r.old {
+		s.release()
+	}
+	r.old = nil
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,40 @@ type Request struct {
 	Proto   string               // "HTTP/1.1"
 	At      time.Time            // when the request was read
 
-	Forwarded *Forwarded // what trusted proxies said; nil where the client connected itself
+	Destination *Destination // where routers send the request; nil: nowhere yet
+	PathParams  []Field      // of the path of the websocket or route, such as /rooms/{id}
+	Forwarded   *Forwarded   // what trusted proxies said; nil where the client connected itself
+	Body        *Body        // of a request on a route; nil: none
+
+	secret []string // headers that hold a secret although their names do not tell
+}
+
+// Destination is where connection goes, as static-router, dynamic-router and
+// rewrite-url leave it: the attributes http.destination.host, .port and .protocol.
+type Destination struct {
+	Protocol string // "ws" or "wss"
+	Host     string // the name of a remote host, or a host name or address
+	Port     int    // 0: the remote host's, or the protocol's own
+	// Written tells that host and port stand in the configuration. Only then may they be dialled although no remote host is
+	// declared there; an attribute that a policy or a script has set leads to declared ones alone.
+	Written bool
+	// Routed tells that a router chose it: rewrite-url then leaves it as it is.
+	Routed bool
+}
+
+// Retarget replaces path and query.
+func (r *Request) Retarget(uri string) {
+	r.URI = uri
+	r.Path, r.Query, _ = strings.Cut(uri, "?")
+}
+
+// Conceal keeps the values of a header out of the traffic log, whose name alone
+// does not tell that it holds a secret ([SecretName]).
+func (r *Request) Conceal(header string) { r.secret = append(r.secret, header) }
+
+// conceals tells whether the traffic log must not show a header.
+func (r *Request) conceals(header string) bool {
+	return SecretName(header) || slices.ContainsFunc(r.secret, func(name string) bool { return strings.EqualFold(name, header) })
 }
 
 // QueryValue returns the first value of a query parameter, percent-decoded.
@@ -68,12 +102,15 @@ func (r *Request) Scheme() string {
 	return "ws"
 }
 
-// Answer is the HTTP answer that a policy gives instead of a session.
+// Answer is the HTTP answer that a policy gives: to a request on a route, or to
+// an upgrade instead of a session.
 type Answer struct {
 	Status   int // 0: no filter has answered
 	Headers  Headers
 	Body     []byte
-	FromHost bool // the remote host's own answer, to go to the client as it is
+	Stream   *Body  // in place of Body, where it is still on its way from a remote host
+	FromHost bool   // the remote host's own answer, to go to the client as it is
+	Host     string // that remote host, and the address dialled
 }
 
 // Socket is an upgraded connection to a remote host, as connect-to-url hands it

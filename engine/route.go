@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"framegate/engine/wire"
@@ -46,29 +47,24 @@ func checkPath(path string) error {
 	return nil
 }
 
-// route finds the websocket for a request: the one whose path has the most
-// segments in common with it, one with the request's host before one without.
+// route finds the websocket for a request: of those that name its host most
+// precisely the one with the most precise path; and notes the path's parameters.
 func (p *Port) route(q *Request) *Websocket {
 	var best *Websocket
+	rank := 0
 	for _, w := range p.Websockets {
-		if w.Disabled || !w.matches(q) {
+		if w.Disabled || !PathPattern(w.Path).Matches(q.Path, w.Exact) {
 			continue
 		}
-		if best == nil || len(w.Path) > len(best.Path) || len(w.Path) == len(best.Path) && best.Host == "" {
-			best = w
+		mine := HostRank(w.Hosts, q.Host)
+		if mine > rank || mine == rank && rank > 0 && PathPattern(w.Path).MorePrecise(PathPattern(best.Path)) {
+			best, rank = w, mine
 		}
 	}
+	if best != nil {
+		q.PathParams = PathPattern(best.Path).Parameters(q.Path)
+	}
 	return best
-}
-
-func (w *Websocket) matches(q *Request) bool {
-	if w.Host != "" && !strings.EqualFold(w.Host, hostOnly(q.Host)) {
-		return false
-	}
-	if w.Exact || len(q.Path) == len(w.Path) {
-		return q.Path == w.Path
-	}
-	return strings.HasPrefix(q.Path, w.Path) && (strings.HasSuffix(w.Path, "/") || q.Path[len(w.Path)] == '/')
 }
 
 // hostOnly is a Host header without its port.
@@ -86,52 +82,11 @@ func (w *Websocket) allowsOrigin(q *Request) bool {
 	if !q.Headers.Has("Origin") {
 		return true
 	}
-	origin := q.Headers.Get("Origin")
 	if len(w.Origins) == 0 {
-		scheme := "http://"
-		if q.Secure() {
-			scheme = "https://"
-		}
-		return strings.EqualFold(origin, scheme+q.Host)
+		return q.FromSameHost()
 	}
-	for _, allowed := range w.Origins {
-		if matchOrigin(allowed, origin) {
-			return true
-		}
-	}
-	return false
-}
-
-// matchOrigin compares an origin with one of the list: scheme, host and port
-// whole, or "*" for any origin, any port ("http://127.0.0.1:*") or one host
-// label ("https://*.example.test").
-func matchOrigin(allowed, origin string) bool {
-	if allowed == "*" || strings.EqualFold(allowed, origin) {
-		return true
-	}
-	scheme, host, ok := strings.Cut(origin, "://")
-	wantScheme, wantHost, wantOK := strings.Cut(allowed, "://")
-	if !ok || !wantOK || !strings.EqualFold(scheme, wantScheme) || strings.ContainsAny(host, "/@?#") {
-		return false
-	}
-	name, port := cutPort(host)
-	wantName, wantPort := cutPort(wantHost)
-	if wantPort != "*" && port != wantPort {
-		return false
-	}
-	if rest, wild := strings.CutPrefix(wantName, "*."); wild {
-		label, domain, found := strings.Cut(name, ".")
-		return found && label != "" && strings.EqualFold(domain, rest)
-	}
-	return strings.EqualFold(name, wantName)
-}
-
-func cutPort(host string) (name, port string) {
-	i := strings.LastIndexByte(host, ':')
-	if i < 0 || strings.HasSuffix(host, "]") {
-		return host, ""
-	}
-	return host[:i], host[i+1:]
+	origin := q.Headers.Get("Origin")
+	return slices.ContainsFunc(w.Origins, func(allowed string) bool { return MatchOrigin(allowed, origin) })
 }
 
 // offer is what the remote host may be offered of what the client offered; ok is

@@ -38,7 +38,7 @@ func TestRequestTargetsThatCouldBeReadInTwoWaysAreRefused(t *testing.T) {
 
 func TestTheWebsocketWithTheMostSegmentsIsTaken(t *testing.T) {
 	p := &Port{Websockets: []*Websocket{
-		{Path: "/"}, {Path: "/chat"}, {Path: "/chat/private", Exact: true}, {Path: "/chat", Host: "vip.test"}, {Path: "/off", Disabled: true},
+		{Path: "/"}, {Path: "/chat"}, {Path: "/chat/private", Exact: true}, {Path: "/chat", Hosts: []string{"vip.test"}}, {Path: "/off", Disabled: true},
 	}}
 	for target, want := range map[string]int{
 		"/": 0, "/x": 0, "/chat": 1, "/chat/lobby": 1, "/chatter": 0, "/chat/private": 2, "/chat/private/x": 1, "/off": 0,
@@ -71,6 +71,17 @@ func TestOrigins(t *testing.T) {
 	} {
 		if got := listed.allowsOrigin(requestOf(t, "/", "Host: gw.test", "Origin: "+origin)); got != ok {
 			t.Errorf("%s: %v", origin, got)
+		}
+	}
+	for allowed, origins := range map[string]map[string]bool{
+		"*":                {"https://a.test": true, "file://": true, "null": false},
+		"null":             {"null": true, "https://a.test": false},
+		"https://*.a.test": {"null": false},
+	} {
+		for origin, ok := range origins {
+			if got := MatchOrigin(allowed, origin); got != ok {
+				t.Errorf("%s allows %s: %v", allowed, origin, got)
+			}
 		}
 	}
 	same := &Websocket{}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,7 @@ import (
 //
 // There are no operators: conditions are the work of compare-attribute, switch
 // and scripts. An attribute that is not set and has no default aborts the
-// policy ([MissingAttribute]); nothing is ever silently left out.
+// policy; nothing is ever silently left out.
 type Selector struct {
 	text  string
 	parts []part
@@ -149,6 +150,17 @@ func (s Selector) AppendWith(dst []byte, m *Message, escape func(dst []byte, val
 		dst = escape(dst, v.String())
 	}
 	return dst, nil
+}
+
+// Literals returns the selector with the text around its ${…} changed, such as escaped for where the whole is to stand.
+func (s Selector) Literals(change func(text string) string) Selector {
+	s.parts = slices.Clone(s.parts)
+	for i := range s.parts {
+		if p := &s.parts[i]; p.source == "" {
+			p.literal = change(p.literal)
+		}
+	}
+	return s
 }
 
 // String is the text for this message.

@@ -20,14 +20,13 @@ type Session struct {
 	Path        string // of the request, without the query
 	Client      netip.AddrPort
 	Opened      time.Time
-	Subject     string // authentication.subject.id, empty without authentication
 	Subprotocol string
 	Extensions  string // agreed end to end, in raw mode only
 	Host        string // the remote host's name
 	Address     string // the address that was dialled
 
 	gateway   *Gateway
-	snapshots []*Snapshot // that the session holds; the sweep lets old ones go
+	snapshot  *Snapshot // that the session holds
 	websocket atomic.Pointer[Websocket]
 	upgrade   *upgradeState
 	release   func()  // gives the connection back to the remote host's count; may be nil
@@ -37,19 +36,30 @@ type Session struct {
 	running   atomic.Int32 // pumps that have not ended
 	halted    atomic.Bool  // pumps end at once
 
-	expire atomic.Int64 // unix nanoseconds; 0: never
-	sweep  sweepState
+	standing atomic.Pointer[standing] // who the client is; nil: nobody has said
+	expiry   atomic.Pointer[expiry]   // nil: none
+	sweep    sweepState
 
 	locals [3]map[any]any // by side, and the upgrade and close policies; see Message.Local
 
-	mu        sync.Mutex
-	vars      map[string]Value
-	cause     *Cause    // nil while nothing has ended the session
-	closing   time.Time // when it began to end
-	drainAt   time.Time // when it is to be closed with 1012; zero: not
-	ctx       context.Context
-	cancel    context.CancelCauseFunc
+	mu       sync.Mutex
+	vars     map[string]Value
+	reloaded *reloaded          // nil: no reload has concerned the session
+	ending   *ending            // nil while nothing has ended the session
+	context  *cancelableContext // nil: nobody has asked for it
+}
+
+// ending is why a session ends, and since when.
+type ending struct {
+	Cause
+	since     time.Time
 	cancelled bool // the context has ended, or will be when it is made
+}
+
+// cancelableContext is a context and what ends it.
+type cancelableContext struct {
+	context.Context
+	cancel context.CancelCauseFunc
 }
 
 // Cause is why a session ended: who, with which close code and reason.
@@ -129,23 +139,41 @@ func (s *Session) Vars() map[string]Value {
 func (s *Session) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ctx == nil {
-		s.ctx, s.cancel = context.WithCancelCause(context.Background())
-		if s.cancelled {
-			s.cancel(*s.cause)
+	if s.context == nil {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		s.context = &cancelableContext{ctx, cancel}
+		if s.ending != nil && s.ending.cancelled {
+			cancel(s.ending.Cause)
 		}
 	}
-	return s.ctx
+	return s.context.Context
+}
+
+// expiry is when a session ends, and with which close code.
+type expiry struct {
+	at   time.Time
+	code uint16
 }
 
 // ExpireAt closes the session at a time, with the code; a zero time takes the
-// expiry away. The sweep looks once a second.
-func (s *Session) ExpireAt(t time.Time) {
+// expiry away. The sweep looks once a second. It is apart from the expiry of the
+// client's [Identity]: the earlier one ends the session.
+func (s *Session) ExpireAt(t time.Time, code uint16) {
 	if t.IsZero() {
-		s.expire.Store(0)
+		s.expiry.Store(nil)
 		return
 	}
-	s.expire.Store(t.UnixNano())
+	s.expiry.Store(&expiry{t, code})
+}
+
+// EndBy is [Session.ExpireAt], unless the session is to end earlier anyway.
+func (s *Session) EndBy(t time.Time, code uint16) {
+	for {
+		before := s.expiry.Load()
+		if before != nil && !t.Before(before.at) || s.expiry.CompareAndSwap(before, &expiry{t, code}) {
+			return
+		}
+	}
 }
 
 // Websocket is what the session runs by now; a reload with onChange: migrate

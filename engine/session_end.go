@@ -25,11 +25,18 @@ const (
 func (s *Session) note(c Cause) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cause != nil {
+	if s.ending != nil {
 		return false
 	}
-	s.cause, s.closing = &c, s.gateway.now()
+	s.ending = &ending{Cause: c, since: s.gateway.now()}
 	return true
+}
+
+// isEnding tells whether something has ended the session, or is about to.
+func (s *Session) isEnding() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending != nil
 }
 
 // cancelContext ends the session's context, which the first Close of a peer
@@ -37,9 +44,9 @@ func (s *Session) note(c Cause) bool {
 func (s *Session) cancelContext() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancelled = true
-	if s.cancel != nil {
-		s.cancel(*s.cause)
+	s.ending.cancelled = true
+	if s.context != nil {
+		s.context.cancel(s.ending.Cause)
 	}
 }
 
@@ -94,6 +101,7 @@ func (s *Session) ended(p *pump, err error) {
 	default:
 		s.lost(p.src, p.dst, err)
 	}
+	p.rest()
 	if s.running.Add(-1) == 0 {
 		s.end()
 	}
@@ -167,7 +175,7 @@ func (s *Session) end() {
 	}()
 	s.cancelContext()
 	s.mu.Lock()
-	cause := *s.cause
+	cause := s.ending.Cause
 	s.mu.Unlock()
 	deadline := time.Now().Add(closeGrace)
 	for i := range s.legs {
@@ -203,7 +211,7 @@ func (s *Session) closeFor(l *leg, cause Cause) (uint16, string) {
 func (s *Session) closed(cause Cause) {
 	w := s.websocket.Load()
 	r := Record{
-		Kind: CloseRecord, At: s.gateway.now(), Session: s.ID, Port: s.Port, Path: s.Path, Client: s.Client.Addr().String(), Subject: s.Subject,
+		Kind: CloseRecord, At: s.gateway.now(), Session: s.ID, Port: s.Port, Path: s.Path, Client: s.Client.Addr().String(), Subject: s.Subject(),
 		Code: cause.Code, By: cause.By, Reason: cause.Reason, Duration: s.gateway.now().Sub(s.Opened),
 		In: s.traffic(ClientSide), Out: s.traffic(HostSide), Host: s.Host,
 	}
@@ -216,6 +224,11 @@ func (s *Session) closed(cause Cause) {
 	if !w.Log.Off {
 		s.gateway.journal.Add(&r)
 	}
+	s.closeLocals()
+}
+
+// closeLocals frees what filters kept.
+func (s *Session) closeLocals() {
 	for _, local := range s.locals {
 		for _, kept := range local {
 			if c, ok := kept.(io.Closer); ok {

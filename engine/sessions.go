@@ -128,13 +128,10 @@ type Info struct {
 
 // Info describes the session as it is now.
 func (s *Session) Info() Info {
-	s.mu.Lock()
-	closing := s.cause != nil
-	s.mu.Unlock()
 	return Info{
-		ID: s.ID, Port: s.Port, Path: s.Path, Client: clientText(s.Client), Subject: s.Subject, Subprotocol: s.Subprotocol,
+		ID: s.ID, Port: s.Port, Path: s.Path, Client: clientText(s.Client), Subject: s.Subject(), Subprotocol: s.Subprotocol,
 		Extensions: s.Extensions, Compression: s.compression(), Host: s.Host, Address: s.Address, Opened: s.Opened,
-		In: s.traffic(ClientSide), Out: s.traffic(HostSide), Closing: closing,
+		In: s.traffic(ClientSide), Out: s.traffic(HostSide), Closing: s.isEnding(),
 	}
 }
 

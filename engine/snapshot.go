@@ -23,6 +23,7 @@ type Snapshot struct {
 	Journal      int   // how many records the journal holds
 	Buffered     int64 // bytes that may wait in half-received messages, all sessions together; 0: no limit
 	State        StateFile
+	Shutdown     Shutdown
 	Starters     []Starter           // started before the filters, when the snapshot is going to be served
 	Closers      []io.Closer         // closed when the last session of the snapshot has ended
 	RemoteHosts  func() []RemoteHost // how the remote hosts are now; nil: there are none
@@ -36,6 +37,12 @@ type StateFile struct {
 	Path   string // relative to the gateway's directory; empty: in memory only
 	Size   int64  // how many bytes may be kept
 	Needed bool   // a filter keeps what must outlive a restart
+}
+
+// Shutdown says how the process ends.
+type Shutdown struct {
+	Delay   time.Duration // between [Gateway.Leave] and [Gateway.Shutdown]
+	Timeout time.Duration // what the sessions have to end
 }
 
 // Console says where the console listens.
@@ -57,10 +64,15 @@ type Port struct {
 	// protocol, for whom they speak.
 	TrustedProxies []netip.Prefix
 	ProxyProtocol  ProxyProtocol
-	Limits         PortLimits
-	Health, Ready  string // paths of the gateway's own answers; empty: none
-	Websockets     []*Websocket
-	At             Position
+	// ForwardedHeader is the header Forwarded (RFC 7239), instead of X-Forwarded-For and its kin, by which they say it.
+	ForwardedHeader bool
+	Limits          PortLimits
+	Clients         []ClientSettings // for clients of some networks
+	Requires        []string         // remote hosts without which the port does not listen
+	Health, Ready   string           // paths of the gateway's own answers; empty: none
+	Websockets      []*Websocket
+	Routes          []*Route
+	At              Position
 }
 
 // SpeaksTLS tells whether clients come to an address of the port with wss://.
@@ -107,8 +119,8 @@ func (a *Access) Allows(addr netip.Addr) bool {
 type Websocket struct {
 	Port         string // the port's name
 	Path         string
-	Exact        bool // match the path exactly, not by its longest segments
-	Host         string
+	Exact        bool     // match the path exactly, not by its longest segments
+	Hosts        []string // see [HostRank]
 	Disabled     bool
 	Upgrade      *Policy // required
 	ClientFrame  *Policy // nil: relayed untouched
@@ -133,6 +145,8 @@ type Websocket struct {
 	At           Position
 
 	snapshot *Snapshot
+	clients  []ClientSettings // of the port
+	variants []*Websocket     // the websocket as it is for each of them
 }
 
 // Limits bounds the sessions of a websocket.

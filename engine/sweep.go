@@ -19,7 +19,7 @@ type sweepState struct {
 const sweepEvery = time.Second
 
 // Sweep looks at every session once: idle, expired, silent and draining ones
-// are closed, pings are sent. The gateway calls it every second.
+// are closed, pings are sent; then at what the ports require. The gateway calls it every second.
 func (g *Gateway) Sweep() {
 	g.sweepMu.Lock()
 	defer g.sweepMu.Unlock()
@@ -27,17 +27,17 @@ func (g *Gateway) Sweep() {
 	for _, s := range g.sessions.All() {
 		s.look(now)
 	}
+	g.watchRequired()
 }
 
 func (s *Session) look(now time.Time) {
 	s.mu.Lock()
-	ended, closing, drainAt := s.cause != nil, s.closing, s.drainAt
+	end, drained := s.ending, s.reloaded != nil && s.reloaded.drains(now)
 	s.mu.Unlock()
-	switch {
-	case ended && now.Sub(closing) > 2*closeGrace:
-		s.Stop(Cause{})
-		return
-	case ended:
+	if end != nil {
+		if now.Sub(end.since) > 2*closeGrace {
+			s.Stop(Cause{})
+		}
 		return
 	}
 	s.letGo()
@@ -45,11 +45,16 @@ func (s *Session) look(now time.Time) {
 	if n := s.traffic(ClientSide).Messages + s.traffic(HostSide).Messages; n != s.sweep.messages || s.sweep.active == 0 {
 		s.sweep.messages, s.sweep.active = n, now.UnixNano()
 	}
-	expire := s.expire.Load()
+	if !s.attend(now) {
+		return
+	}
+	expire := s.expiry.Load()
 	switch {
-	case !drainAt.IsZero() && !now.Before(drainAt):
+	case drained:
 		s.Stop(Cause{By: "reload", Code: wire.CloseServiceRestart, Reason: "configuration changed"})
-	case w.Expire > 0 && now.Sub(s.Opened) >= w.Expire, expire != 0 && now.UnixNano() >= expire:
+	case expire != nil && !now.Before(expire.at):
+		s.Stop(Cause{By: "expiry", Code: expire.code, Reason: "session expired"})
+	case w.Expire > 0 && now.Sub(s.Opened) >= w.Expire:
 		s.Stop(Cause{By: "expiry", Code: wire.CloseGoingAway, Reason: "session expired"})
 	case w.Idle > 0 && now.UnixNano()-s.sweep.active >= int64(w.Idle):
 		s.Stop(Cause{By: "idle timeout", Code: wire.CloseGoingAway, Reason: "idle for " + w.Idle.String()})
@@ -98,7 +103,7 @@ func (s *Session) letGo() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.websocket.Load()
-	if len(s.snapshots) < 2 {
+	if s.reloaded == nil || len(s.reloaded.old) == 0 {
 		return
 	}
 	behind := false
@@ -111,8 +116,5 @@ func (s *Session) letGo() {
 	if behind {
 		return
 	}
-	for _, old := range s.snapshots[:len(s.snapshots)-1] {
-		old.release()
-	}
-	s.snapshots = append([]*Snapshot(nil), s.snapshots[len(s.snapshots)-1])
+	s.reloaded.letGo()
 }

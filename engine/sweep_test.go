@@ -92,16 +92,16 @@ func TestSessionsExpire(t *testing.T) {
 	t.Run("by ExpireAt", func(t *testing.T) {
 		r, c, client, host := turned(t, &Websocket{})
 		s := r.only()
-		s.ExpireAt(c.now().Add(time.Minute))
+		s.ExpireAt(c.now().Add(time.Minute), 4321)
 		r.Sweep()
 		exchange(t, client, host, "hello")
-		s.ExpireAt(time.Time{}) // taken away
+		s.ExpireAt(time.Time{}, 0) // taken away
 		c.turn(2 * time.Minute)
 		r.Sweep()
 		exchange(t, client, host, "hello")
-		s.ExpireAt(c.now())
+		s.ExpireAt(c.now(), 4321)
 		r.Sweep()
-		r.endsWith(client, host, "expiry", wire.CloseGoingAway, "session expired")
+		r.endsWith(client, host, "expiry", 4321, "session expired")
 	})
 }
 

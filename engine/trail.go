@@ -90,6 +90,13 @@ func (r *run) reset() {
 	}
 }
 
+// emptied is a run with the room of r.
+func (r *run) emptied() run {
+	clear(r.steps[:cap(r.steps)])
+	clear(r.lines[:cap(r.lines)])
+	return run{steps: r.steps[:0], lines: r.lines[:0]}
+}
+
 // maxLines bounds the log lines of one run; a script that logs in a loop loses the rest.
 const maxLines = 200
 

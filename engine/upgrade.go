@@ -43,11 +43,18 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	}()
 	q, conn, refused := l.request(ctx)
 	if refused != nil {
+		ctx.SetConnectionClose() // where the next request begins, nobody knows
 		writeAnswer(ctx, *refused)
 		return
 	}
 	if a, ok := l.g.probe(u.port, q); ok {
+		endAfterBody(ctx, q, conn)
 		writeAnswer(ctx, a)
+		return
+	}
+	if x := l.plain(snapshot, u.port, q, conn); x != nil {
+		taken = true
+		x.handOver(ctx)
 		return
 	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
@@ -58,6 +65,7 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	}
 	u.undo()
 	u.record(q)
+	endAfterBody(ctx, q, conn)
 	writeAnswer(ctx, u.answer)
 }
 
@@ -66,13 +74,14 @@ func (u *upgrading) run(q *Request) {
 	u.w = u.port.route(q)
 	switch {
 	case u.w == nil:
-		u.refuse(404, "no websocket at this path")
+		u.refuse(404, u.port.nothing(q))
 		return
 	case u.g.draining.Load():
 		u.refuse(503, "the gateway is shutting down")
 		u.answer.Headers.Set("Retry-After", "5")
 		return
 	}
+	u.w = u.w.forClient(q.Client.Addr())
 	u.s.websocket.Store(u.w)
 	if r := wire.CheckUpgrade(q.Method, q.Proto, q.Headers, false); r != nil {
 		u.refuse(r.Status, r.Reason)
@@ -139,7 +148,7 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 	if u.outcome.Result == Aborted {
 		u.g.warnings.warn(u.m.Logger(), u.g.now(), "upgrade policy aborted", "policy", u.w.Upgrade.Name, "error", u.outcome.Reason)
 	}
-	u.s.Subject = u.m.Get(subjectAttr).String()
+	u.s.settle(u.m.Get(subjectAttr).String())
 	switch {
 	case u.outcome.Result != Passed:
 		u.refuseByPolicy()
@@ -147,15 +156,13 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 		u.answer = *u.m.Answer
 	case u.m.upstream == nil:
 		u.refuse(500, "policy passed without connecting")
-	case !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject}, u.subjectLimit()):
+	case !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject()}, u.subjectLimit()):
 		u.refuse(429, "too many sessions of this subject")
 	}
 }
 
-var subjectAttr = AttrOf("authentication.subject.id")
-
 func (u *upgrading) subjectLimit() int {
-	if u.s.Subject == "" {
+	if u.s.Subject() == "" {
 		return 0
 	}
 	return u.w.Limits.PerSubject
@@ -171,7 +178,7 @@ func (u *upgrading) refuseByPolicy() {
 	status, headers, _ := u.m.Refusal()
 	u.refuse(status, u.outcome.Reason)
 	for name, value := range headers.All() {
-		u.answer.Headers.Set(name, value)
+		u.answer.Headers.Add(name, value)
 	}
 }
 
@@ -206,8 +213,8 @@ func (u *upgrading) record(q *Request) {
 		return
 	}
 	r := Record{
-		Kind: UpgradeRecord, At: q.At, Session: u.s.ID, Port: u.s.Port, Path: q.Path, Client: q.Client.Addr().String(), Subject: u.s.Subject,
-		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q.Headers), Duration: u.g.now().Sub(q.At), Outcome: "refused",
+		Kind: UpgradeRecord, At: q.At, Session: u.s.ID, Port: u.s.Port, Path: q.Path, Client: q.Client.Addr().String(), Subject: u.s.Subject(),
+		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q), Duration: u.g.now().Sub(q.At), Outcome: "refused",
 	}
 	if u.answer.Status == 0 {
 		r.Status, r.Outcome, r.Host = 101, "connected", hostName(u.m.upstream)
@@ -223,15 +230,6 @@ func hostName(s *Socket) string {
 		return s.Host
 	}
 	return s.Host + " (" + s.Address + ")"
-}
-
-// newMessage makes the message that a direction's policy runs on.
-func (s *Session) newMessage(from Side) *Message {
-	hook := OnClientFrame
-	if from == HostSide {
-		hook = OnServerFrame
-	}
-	return &Message{Hook: hook, Session: s, from: from}
 }
 
 // NewMessage makes a message outside of any gateway, for tests of filters and

@@ -27,6 +27,11 @@ func TestAPIKey(t *testing.T) {
 	own := func(f *apiKey) { f.Header = "X-Other" }
 	query := func(f *apiKey) { f.Query = "api key" }
 	cookie := func(f *apiKey) { f.Cookie = "k" }
+	scheme := func(f *apiKey) { f.Scheme = "ApiKey" }
+	protocol := func(f *apiKey) { f.Subprotocol = "key" }
+	all := func(f *apiKey) {
+		f.Header, f.Scheme, f.Subprotocol, f.Cookie, f.Query = "X-K", "ApiKey", "key", "k", "k"
+	}
 	cases := []struct {
 		name    string
 		place   func(f *apiKey)
@@ -45,6 +50,23 @@ func TestAPIKey(t *testing.T) {
 		{"cookie in a second header", cookie, upgrade("/", "Cookie: a=1", "Cookie: k=web-key"), "web", "/ Cookie: a=1"},
 		{"cookie with a space", cookie, upgrade("/", "Cookie: k =web-key; K=1"), "web", "/ Cookie: K=1"},
 
+		{"scheme", scheme, upgrade("/", "Authorization: apikey  web-key"), "web", "/"},
+		{"scheme, beside another", scheme, upgrade("/", "Authorization: Basic eDp5", "Authorization: ApiKey web-key"), "web", "/ Authorization: Basic eDp5"},
+		{"subprotocol, the element after", protocol, upgrade("/", "Sec-WebSocket-Protocol: a, key, web-key, b"), "web", "/ Sec-WebSocket-Protocol: a, b"},
+		{"subprotocol, behind a dot", protocol, upgrade("/", "Sec-WebSocket-Protocol: key.web-key, b"), "web", "/ Sec-WebSocket-Protocol: b"},
+		{"subprotocol, over two headers", protocol, upgrade("/", "Sec-WebSocket-Protocol: key", "Sec-WebSocket-Protocol: web-key"), "web", "/"},
+		{"any place: header", all, upgrade("/?k=no", "X-K: web-key", "Cookie: k=no"), "web", "/"},
+		{"any place: scheme", all, upgrade("/?k=no", "Authorization: ApiKey web-key"), "web", "/"},
+		{"any place: subprotocol", all, upgrade("/?k=no", "Sec-WebSocket-Protocol: key.web-key"), "web", "/"},
+		{"any place: cookie", all, upgrade("/?k=no", "Cookie: k=web-key"), "web", "/"},
+		{"any place: query", all, upgrade("/?k=web-key"), "web", "/"},
+
+		{"the first place counts", all, upgrade("/?k=web-key", "X-K: no"), "", ""},
+		{"another scheme", scheme, upgrade("/", "Authorization: Bearer web-key"), "", ""},
+		{"two credentials", scheme, upgrade("/", "Authorization: ApiKey web-key", "Authorization: ApiKey web-key"), "", ""},
+		{"a marker alone", protocol, upgrade("/", "Sec-WebSocket-Protocol: web-key, key"), "", ""},
+		{"a marker in another case", protocol, upgrade("/", "Sec-WebSocket-Protocol: KEY, web-key"), "", ""},
+		{"two subprotocols", protocol, upgrade("/", "Sec-WebSocket-Protocol: key, web-key, key.web-key"), "", ""},
 		{"none", header, upgrade("/"), "", ""},
 		{"empty", header, upgrade("/", "X-API-Key: "), "", ""},
 		{"unknown", header, upgrade("/", "X-API-Key: web-kez"), "", ""},
@@ -92,7 +114,7 @@ func must(text string, err error) string {
 }
 
 func TestAPIKeyKeepsTheRequestUnlessAsked(t *testing.T) {
-	f := build(t, clients(), func(f *apiKey) { f.Store = "clients" })
+	f := build(t, clients(), func(f *apiKey) { f.Store, f.Remove = "clients", false })
 	m := upgrade("/", "X-API-Key: web-key")
 	passes(t, f, m)
 	if !m.Request.Headers.Has("X-API-Key") {
@@ -113,6 +135,13 @@ func TestAPIKeySettingsThatAreRefused(t *testing.T) {
 		"a short hash": {"a": map[string]any{"key": "sha256:00ff"}},
 		"no hex":       {"a": map[string]any{"key": "sha256:" + strings.Repeat("zz", 32)}},
 		"the same key": {"a": map[string]any{"key": "sha256:" + strings.Repeat("0A", 32)}, "b": map[string]any{"key": "sha256:" + strings.Repeat("0a", 32)}},
+		"enabled":      {"a": restricted("enabled", "yes")},
+		"expires":      {"a": restricted("expires", "tomorrow")},
+		"notBefore":    {"a": restricted("notBefore", 2027.0)},
+		"from":         {"a": restricted("from", "10.0.0.1/8")},
+		"from, a map":  {"a": restricted("from", map[string]any{"a": "b"})},
+		"origins":      {"a": restricted("origins", []any{"https://a.test/path"})},
+		"referers":     {"a": restricted("referers", []any{"https://a.test", 7.0})},
 		"not a record": {"a": "sha256:" + strings.Repeat("00", 32)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,36 +153,90 @@ func TestAPIKeySettingsThatAreRefused(t *testing.T) {
 		})
 	}
 	for field, settings := range map[string]func(f *apiKey){
-		"query":  func(f *apiKey) { f.Header, f.Query = "X-A", "a" },
-		"cookie": func(f *apiKey) { f.Cookie = "a b" },
-		"header": func(f *apiKey) { f.Header = "a b" },
-		"realm":  func(f *apiKey) { f.Realm = "a\nb" },
+		"scheme":              func(f *apiKey) { f.Scheme = "a b" },
+		"subprotocol":         func(f *apiKey) { f.Subprotocol = "a,b" },
+		"cookie":              func(f *apiKey) { f.Cookie = "a b" },
+		"header":              func(f *apiKey) { f.Header = "a b" },
+		"realm":               func(f *apiKey) { f.Realm = "a\nb" },
+		"signature.name":      func(f *apiKey) { f.Signature = &keySignature{In: "header", Name: "a b", Timestamp: "T"} },
+		"signature.timestamp": func(f *apiKey) { f.Signature = &keySignature{In: "query", Name: "s"} },
+		"store":               func(f *apiKey) { f.Signature = &keySignature{In: "query", Name: "s", Timestamp: "t"} },
 	} {
 		_, err := try(clients(), func(f *apiKey) { f.Store = "clients"; settings(f) })
 		refused(t, err, field)
 	}
 }
 
-func FuzzKeyPlaces(f *testing.F) {
-	f.Add("a=1; k=v; k2=\"v\"", "a=1&k=v&%6B=2")
-	f.Add("k", "k")
-	f.Add("; =;k==;", "&=&k==&")
-	f.Fuzz(func(t *testing.T, cookie, query string) {
-		headers := &engine.Headers{}
-		if headers.Add("Cookie", cookie) != nil {
-			return
+// restricted is the record of a good key with one field more.
+func restricted(field string, value any) map[string]any {
+	return map[string]any{"key": must(HashSecret("sha256", "web-key")), field: value}
+}
+
+func TestWhereAndWhenAKeyIsGood(t *testing.T) {
+	c := newClock() // 2026-01-02 03:04:05
+	for _, test := range []struct {
+		field  string
+		value  any
+		lines  []string
+		status int // 0: passes
+	}{
+		{"enabled", true, nil, 0},
+		{"enabled", false, nil, 401},
+		{"expires", "2026-01-02T03:04:06Z", nil, 0},
+		{"expires", "2026-01-02T03:04:05Z", nil, 401},
+		{"expires", "2026-01-03", nil, 0},
+		{"expires", "2026-01-02", nil, 401},
+		{"notBefore", "2026-01-02T03:04:05Z", nil, 0},
+		{"notBefore", "2026-01-02T03:04:06Z", nil, 401},
+		{"from", "192.0.2.0/24", nil, 0},
+		{"from", []any{"10.0.0.0/8", "192.0.2.7"}, nil, 0},
+		{"from", []any{"10.0.0.0/8", "192.0.2.8"}, nil, 403},
+		{"origins", []any{"https://*.a.test"}, []string{"Origin: https://x.a.test"}, 0},
+		{"origins", []any{"https://*.a.test"}, []string{"Origin: https://x.a.test.evil.test"}, 403},
+		{"origins", []any{"https://*.a.test"}, nil, 403},
+		{"referers", "https://a.test", []string{"Referer: https://A.test/page?x=1", "Origin: https://evil.test"}, 0},
+		{"referers", "https://a.test", []string{"Referer: https://evil.test/https://a.test"}, 403},
+		{"referers", "https://a.test", []string{"Referer: https://a.test@evil.test/"}, 403},
+		{"referers", "https://a.test", []string{"Referer: https://evil@a.test/"}, 403},
+		{"referers", "https://a.test", []string{"Origin: https://a.test"}, 0},
+		{"referers", "https://a.test", nil, 403},
+	} {
+		f := build(t, withStore("clients", map[string]any{"a": restricted(test.field, test.value)}), func(f *apiKey) { f.Store = "clients" })
+		m := upgrade("/", append(test.lines, "X-API-Key: web-key")...)
+		m.SetClock(c.now)
+		if test.status == 0 {
+			passes(t, f, m)
+		} else {
+			fails(t, f, m, test.status)
 		}
-		q := &engine.Request{URI: "/p?" + query, Path: "/p", Query: query, Headers: headers}
-		for _, place := range []keyPlace{inCookie("k"), inQuery("k")} {
-			key, err := place.find(q)
+		if t.Failed() {
+			t.Fatalf("%s: %v, %q", test.field, test.value, test.lines)
+		}
+	}
+}
+
+func FuzzKeyPlaces(f *testing.F) {
+	f.Add("a=1; k=v; k2=\"v\"", "a=1&k=v&%6B=2", "k, v, chat", "k v")
+	f.Add("k", "k", "k", "k")
+	f.Add("; =k;==;", "&=&k==&", "k., chat,k,,k", "K  \t")
+	f.Fuzz(func(t *testing.T, cookie, query, protocols, authorization string) {
+		headers := &engine.Headers{}
+		for name, value := range map[string]string{"Cookie": cookie, "Sec-WebSocket-Protocol": protocols, "Authorization": authorization} {
+			if headers.Add(name, value) != nil {
+				return
+			}
+		}
+		m := engine.NewMessage(engine.OnUpgrade, &engine.Request{URI: "/p?" + query, Path: "/p", Query: query, Headers: headers}, 0, nil)
+		for _, place := range []keyPlace{inCookie("k"), inQuery("k"), inSubprotocol("k"), inScheme("k")} {
+			key, err := place.find(m.Request)
 			if (key == "") != (err != nil) {
 				t.Errorf("found %q, %v", key, err)
 			}
-			if err := place.remove(q); err != nil {
+			if err := place.remove(m); err != nil {
 				t.Fatal(err)
 			}
-			if left, err := place.find(q); !errors.Is(err, errNoKey) {
-				t.Errorf("%T of cookie %q, query %q: %q is left", place, cookie, query, left)
+			if left, err := place.find(m.Request); !errors.Is(err, errNoKey) {
+				t.Errorf("%T of cookie %q, query %q, subprotocols %q, credentials %q: %q is left", place, cookie, query, protocols, authorization, left)
 			}
 		}
 	})

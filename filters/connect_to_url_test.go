@@ -29,6 +29,9 @@ type wsHost struct {
 	heads   chan string
 }
 
+// firstSubprotocol is an answer that accepts, with the first subprotocol that the host is offered.
+const firstSubprotocol = "first subprotocol"
+
 func newWSHost(t *testing.T, answer string) *wsHost {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -54,11 +57,15 @@ func (h *wsHost) serve(c net.Conn, answer string) {
 	c.SetDeadline(time.Now().Add(10 * time.Second))
 	head := readHead(bufio.NewReader(c))
 	h.heads <- head
-	if answer == "" {
+	if answer == "" || answer == firstSubprotocol {
 		_, block, _ := strings.Cut(head, "\r\n")
 		headers, _ := wire.ParseHeaders([]byte(block))
-		answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-			wire.AcceptKey(headers.Get("Sec-WebSocket-Key")) + "\r\n\r\n\x81\x05early"
+		accept := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+			wire.AcceptKey(headers.Get("Sec-WebSocket-Key")) + "\r\n"
+		if first, _, _ := strings.Cut(headers.Get("Sec-WebSocket-Protocol"), ","); answer == firstSubprotocol && first != "" {
+			accept += "Sec-WebSocket-Protocol: " + first + "\r\n"
+		}
+		answer = accept + "\r\n\x81\x05early"
 	}
 	io.WriteString(c, answer)
 	io.Copy(io.Discard, c)

@@ -42,9 +42,12 @@ func (d *Doc) String() string {
 	if len(d.Aliases) > 0 {
 		fmt.Fprintf(&b, " (also %s)", strings.Join(d.Aliases, ", "))
 	}
-	b.WriteString("\n\n")
-	for _, paragraph := range strings.Split(d.Text, "\n\n") {
-		b.WriteString(wrap(paragraph, "  ") + "\n\n")
+	b.WriteString("\n")
+	for _, paragraph := range strings.Split(strings.TrimSpace(d.Text), "\n\n") {
+		b.WriteString("\n" + Wrap(paragraph, "  ") + "\n")
+	}
+	if len(d.Hooks)+len(d.Reads)+len(d.Writes) > 0 || d.Ends {
+		b.WriteString("\n")
 	}
 	if len(d.Hooks) > 0 {
 		fmt.Fprintf(&b, "Used in  %s\n", strings.Join(d.Hooks, ", "))
@@ -70,7 +73,7 @@ func (d *Doc) String() string {
 
 func writeFields(b *strings.Builder, fields []FieldDoc, indent string) {
 	for _, f := range fields {
-		fmt.Fprintf(b, "%s%s  %s\n%s\n", indent, f.Name, f.rules(), wrap(f.Text, indent+"    "))
+		fmt.Fprintf(b, "%s%s  %s\n%s\n", indent, f.Name, f.rules(), Wrap(f.Text, indent+"    "))
 		writeFields(b, f.Fields, indent+"    ")
 	}
 }
@@ -96,8 +99,8 @@ func (f *FieldDoc) rules() string {
 	return "(" + strings.Join(rules, "; ") + ")"
 }
 
-// wrap breaks a paragraph into lines.
-func wrap(text, indent string) string {
+// Wrap breaks a paragraph into the lines of a terminal, each with an indent.
+func Wrap(text, indent string) string {
 	var lines []string
 	line := indent
 	for _, word := range strings.Fields(text) {

@@ -90,6 +90,12 @@ func TypeWord(t reflect.Type) string {
 	case reflect.TypeFor[pattern](), reflect.TypeFor[regexp.Regexp](), reflect.TypeFor[*regexp.Regexp]():
 		return "regular expression"
 	}
+	if t.Kind() == reflect.Pointer {
+		return TypeWord(t.Elem())
+	}
+	if worded, ok := reflect.Zero(t).Interface().(interface{ TypeWord() string }); ok {
+		return worded.TypeWord()
+	}
 	if IsScalar(t) {
 		switch {
 		case t.Kind() == reflect.Bool:
@@ -100,8 +106,6 @@ func TypeWord(t reflect.Type) string {
 		return "number"
 	}
 	switch t.Kind() {
-	case reflect.Pointer:
-		return TypeWord(t.Elem())
 	case reflect.Slice:
 		return "list of " + plural(TypeWord(t.Elem()))
 	case reflect.Map:

@@ -19,7 +19,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"sort"
+	"time"
 
 	"framegate/engine"
 	"framegate/remotehosts"
@@ -76,6 +78,17 @@ func All() []*Kind {
 	return all
 }
 
+// Setters lists the filter types that set an attribute, sorted.
+func Setters(attribute string) []string {
+	var types []string
+	for _, k := range All() {
+		if slices.Contains(k.Writes, attribute) {
+			types = append(types, k.Type)
+		}
+	}
+	return types
+}
+
 // Preparer is a filter with something to do once its fields are decoded: compile
 // an expression, find a remote host, a store, a policy. Prepare opens nothing and
 // starts nothing; it is all that check calls. A [FieldError] says which field is wrong.
@@ -105,13 +118,26 @@ type Env struct {
 	Scripts *scripts.Library
 	State   engine.State
 	Log     *slog.Logger
+	Live    *LiveStores      // the stores of whatever configuration is served; nil: none is
+	KeySets *KeySets         // those that filters share; nil: each has its own
+	Now     func() time.Time // nil: [time.Now]
 
 	// Call finds a policy by name. The policy is whole only once the snapshot is.
 	Call func(name string) (*engine.Policy, error)
+	// Cache finds or makes the cache of that name; it stays the same over reloads.
+	Cache func(name string) *engine.Cache
 	// Store finds a store by name.
 	Store func(name string) (*engine.Store, error)
 	// At gives the position of a field in the file, for scripts written inline.
 	At func(field string) engine.Position
+}
+
+// clock is what tells the time outside of messages.
+func (env *Env) clock() func() time.Time {
+	if env.Now != nil {
+		return env.Now
+	}
+	return time.Now
 }
 
 // Source is this package's own source: the comments in it are the manual.

@@ -71,13 +71,16 @@ func (l *lines) wait(t *testing.T, text string, times int) {
 
 // start starts a gateway with a websocket on path /chat that has the hooks, and
 // with the rest of the configuration.
-func start(t *testing.T, hooks, text string) *gateway {
+func start(t *testing.T, hooks, text string) *gateway { return startAt(t, nil, hooks, text) }
+
+// startAt is start with a clock; nil is the real one.
+func startAt(t *testing.T, now func() time.Time, hooks, text string) *gateway {
 	t.Helper()
-	return startAt(t, time.Now, nil, hooks, text)
+	return startWith(t, now, nil, hooks, text)
 }
 
-// startAt is start with a clock and a state.
-func startAt(t *testing.T, now func() time.Time, state engine.State, hooks, text string) *gateway {
+// startWith is start with a clock and a state.
+func startWith(t *testing.T, now func() time.Time, state engine.State, hooks, text string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir(), log: &lines{grown: make(chan struct{}, 1)}, reached: make(chan string, 100)}
 	g.echo()

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ func init() {
 // `framegate hash` prints it (argon2id or bcrypt). Browsers cannot send the header
 // with a WebSocket unless the password stands in the URL; other clients can.
 //
+// When a reload brings a store in which the user is gone, switched off (enabled: false),
+// or has another password, the user's sessions end with 3000.
+//
 // It sets authentication.subject.id (the record's subject, or else the name),
 // authentication.method (basic), and authentication.subject.attributes (the record
 // without its secrets).
@@ -33,10 +37,14 @@ func init() {
 // or one waits for 5 seconds, the upgrade is refused with 503. Unknown names take
 // as long as known ones.
 //
+// With lockout, who has tried too many passwords is stopped; it is off unless given.
+// Its defaults are those of Axway. Failures are counted in this process, over reloads.
+//
 //	filters:
 //	  - type: http-basic
 //	    store: users
 //	    realm: chat
+//	    lockout: {client: {failures: 5, every: 1m}, user: {failures: 6, every: 5m, lock: 30m}}
 type httpBasic struct {
 	// Store is the name of the store with the users.
 	Store string `yaml:"store" required:"true"`
@@ -54,6 +62,13 @@ type httpBasic struct {
 	// Checks is how many passwords are checked at once; 0 for as many as there are processors.
 	Checks int `yaml:"checks" min:"0" max:"256"`
 
+	// Challenge asks the client for its password with WWW-Authenticate: browsers open a dialog then.
+	// With false the client must send it on its own.
+	Challenge bool `yaml:"challenge" default:"true"`
+
+	// Lockout stops who tries passwords.
+	Lockout *lockout `yaml:"lockout"`
+
 	users     map[string]*user
 	costliest *passwordHash // what the passwords of unknown names are checked against
 	challenge string
@@ -62,7 +77,7 @@ type httpBasic struct {
 
 // user is a record of the store.
 type user struct {
-	identity
+	*engine.Identity
 	hash *passwordHash
 }
 
@@ -75,6 +90,9 @@ func (f *httpBasic) Prepare(env *Env) error {
 		return wrong("realm", "write plain text", "%w", err)
 	}
 	f.challenge = `Basic realm=` + realm + `, charset="UTF-8"`
+	if err := f.Lockout.prepare(); err != nil {
+		return err
+	}
 	checks := f.Checks
 	if checks == 0 {
 		checks = runtime.GOMAXPROCS(0)
@@ -99,7 +117,9 @@ func (f *httpBasic) load(env *Env) error {
 		if err != nil {
 			return wrong("store", hashHint, "the password of user %q in store %q %w", name, f.Store, err)
 		}
-		f.users[name] = &user{identityOf(name, record), hash}
+		who := identityOf("basic", "user:"+name, name, record)
+		who.Recheck = env.Live.holds(f.Store, name, "password", password.String())
+		f.users[name] = &user{who, hash}
 		if f.costliest == nil || hash.cost() > f.costliest.cost() {
 			f.costliest = hash
 		}
@@ -107,11 +127,12 @@ func (f *httpBasic) load(env *Env) error {
 	return nil
 }
 
-// Inherit goes on with the passwords that were right before a reload, and with
-// the bound on how many are checked at once.
+// Inherit goes on with the passwords that were right before a reload, with the
+// bound on how many are checked at once, and with who is locked out.
 func (f *httpBasic) Inherit(old engine.Filter) {
 	if before, ok := old.(*httpBasic); ok && before.verifier != nil {
 		f.verifier = before.verifier
+		f.Lockout.inherit(before.Lockout)
 	}
 }
 
@@ -128,26 +149,51 @@ func (f *httpBasic) Run(m *engine.Message) (bool, error) {
 	case hash == nil:
 		return f.refuse(m, "the store has no users")
 	}
-	right, err := f.verifier.check(m.Context(), hash, name, password, m.Now())
-	if errors.Is(err, errTooManyChecks) {
+	a := attemptBy(m, name, known)
+	if wait := f.Lockout.clientLocked(a, m.Now()); wait > 0 {
+		m.Fail(429, "%v", errLockedOut)
+		return false, m.Challenge("Retry-After", retryAfter(wait))
+	}
+	right, err := f.check(m, a, hash, password)
+	switch {
+	case errors.Is(err, errTooManyChecks):
 		m.Fail(503, "%v", err)
 		return false, m.Challenge("Retry-After", "1")
-	}
-	if err != nil {
+	case err != nil:
 		return false, fmt.Errorf("check a password: %w", err)
-	}
-	if !right || !known {
-		return f.refuse(m, "wrong name or password")
+	case !right:
+		return f.refuse(m, wrongPassword)
 	}
 	f.verifier.remember(hash, name, password, m.Now())
 	if f.Remove {
 		m.Request.Headers.Del("Authorization")
 	}
-	return true, who.set(m, "basic")
+	return identify(m, who.Identity, func(why error) (bool, error) { return f.refuse(m, why.Error()) })
 }
+
+// check tells whether a password is right and counts. One for a locked user is
+// worked out like a wrong one: what is remembered would answer sooner.
+func (f *httpBasic) check(m *engine.Message, a attempt, hash *passwordHash, password string) (right bool, err error) {
+	locked := f.Lockout.userLocked(a, m.Now())
+	if locked {
+		m.Logf(slog.LevelWarn, "user %q is locked", a.user)
+		right, err = f.verifier.work(m.Context(), hash, password)
+	} else {
+		right, err = f.verifier.check(m.Context(), hash, a.user, password, m.Now())
+	}
+	if err != nil {
+		return false, err
+	}
+	return f.Lockout.settle(a, right && a.known && !locked, m.Now()), nil
+}
+
+const wrongPassword = "wrong name or password"
 
 func (f *httpBasic) refuse(m *engine.Message, why string) (bool, error) {
 	m.Fail(401, "%s", why)
+	if !f.Challenge {
+		return false, nil
+	}
 	return false, m.Challenge("WWW-Authenticate", f.challenge)
 }
 

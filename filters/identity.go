@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"errors"
 	"iter"
 	"maps"
 	"slices"
@@ -8,38 +9,27 @@ import (
 	"framegate/engine"
 )
 
-// identity is who a store says somebody is.
-type identity struct {
-	subject string
-	record  engine.Value // of the store, without its secrets
-}
-
-// The attributes that say who a client is.
-var (
-	subjectID         = engine.AttrOf("authentication.subject.id")
-	subjectAttributes = engine.AttrOf("authentication.subject.attributes")
-	authMethod        = engine.AttrOf("authentication.method")
-)
-
-// identityWrites lists them for the filter table.
-var identityWrites = []string{"authentication.subject.id", "authentication.subject.attributes", "authentication.method"}
+// identityWrites lists the attributes of an identity for the filter table.
+var identityWrites = engine.IdentityAttributes()
 
 // recordSecrets are the fields of a record that never leave its store.
-var recordSecrets = []string{"key", "password", "secret"}
+var recordSecrets = []string{"key", "password", "digest", "secret"}
 
-// identityOf makes the identity of a record: its subject, or else its key in the store.
-func identityOf(key string, record engine.Value) identity {
-	who := identity{subject: key}
+// identityOf makes the identity of a record of a store: its subject, or else its
+// key in the store, its role, and all that is no secret. The handle is what it can
+// be revoked by.
+func identityOf(method, handle, key string, record engine.Value) *engine.Identity {
+	id := &engine.Identity{Subject: key, Method: method, Role: record.Member("role").String(), Handles: []string{handle}}
 	if subject := record.Member("subject"); !subject.IsMissing() {
-		who.subject = subject.String()
+		id.Subject = subject.String()
 	}
 	tree, _ := record.Any().(map[string]any)
 	public := maps.Clone(tree)
 	for _, name := range recordSecrets {
 		delete(public, name)
 	}
-	who.record = engine.TreeValue(public)
-	return who
+	id.Attributes = engine.TreeValue(public)
+	return id
 }
 
 // records gives the records of a store in the order of their keys, so that the
@@ -58,13 +48,19 @@ func records(store *engine.Store) iter.Seq2[string, engine.Value] {
 	}
 }
 
-// set tells the message who the client is.
-func (who *identity) set(m *engine.Message, method string) error {
-	if err := m.Set(subjectID, engine.StringValue(who.subject)); err != nil {
-		return err
+// identify tells the message who the client is. Credentials that were revoked or
+// have expired, and those of somebody else than the open session's subject, are
+// refused as wrong ones are; a subject's session too many is 429.
+func identify(m *engine.Message, id *engine.Identity, refuse func(why error) (bool, error)) (bool, error) {
+	err := m.Identify(id)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, engine.ErrManySessions):
+		m.Fail(429, "%v", err)
+		return false, nil
+	case errors.Is(err, engine.ErrRevoked), errors.Is(err, engine.ErrExpired), errors.Is(err, engine.ErrOtherSubject):
+		return refuse(err)
 	}
-	if err := m.Set(authMethod, engine.StringValue(method)); err != nil {
-		return err
-	}
-	return m.Set(subjectAttributes, who.record)
+	return false, err
 }

@@ -8,19 +8,21 @@ import (
 	"framegate/engine"
 )
 
-// keyPlace is where a request carries a key.
+// keyPlace is where a request carries a key or a token.
 type keyPlace interface {
-	// find returns the key; none, or several, are an error.
+	// find returns the key; none ([errNoKey]) or several ([errManyKeys]) are an error.
 	find(q *engine.Request) (string, error)
-	// remove takes the key away.
-	remove(q *engine.Request) error
+	// remove takes the key away, so that the remote host does not get it.
+	remove(m *engine.Message) error
 }
 
-// The places: a header, a query parameter or a cookie of that name.
+// The places: a header, a query parameter or a cookie of that name, or an
+// Authorization header with that scheme. For Sec-WebSocket-Protocol see [inSubprotocol].
 type (
 	inHeader string
 	inQuery  string
 	inCookie string
+	inScheme string
 )
 
 func (name inHeader) find(q *engine.Request) (string, error) {
@@ -31,9 +33,42 @@ func (name inHeader) find(q *engine.Request) (string, error) {
 	return keys.get()
 }
 
-func (name inHeader) remove(q *engine.Request) error {
-	q.Headers.Del(string(name))
+func (name inHeader) remove(m *engine.Message) error {
+	m.Request.Headers.Del(string(name))
 	return nil
+}
+
+func (scheme inScheme) find(q *engine.Request) (string, error) {
+	var keys onlyOne
+	for value := range q.Headers.Values("Authorization") {
+		if key, ok := scheme.cut(value); ok {
+			keys.add(key)
+		}
+	}
+	return keys.get()
+}
+
+// remove leaves credentials of other schemes where they are.
+func (scheme inScheme) remove(m *engine.Message) error {
+	var others []string
+	for value := range m.Request.Headers.Values("Authorization") {
+		if _, ok := scheme.cut(value); !ok {
+			others = append(others, value)
+		}
+	}
+	m.Request.Headers.Del("Authorization")
+	for _, value := range others {
+		if err := m.Request.Headers.Add("Authorization", value); err != nil {
+			return fmt.Errorf("take the key out of the Authorization headers: %w", err)
+		}
+	}
+	return nil
+}
+
+// cut takes "SCHEME KEY" apart; the scheme's case does not count (RFC 9110 §11.1).
+func (scheme inScheme) cut(value string) (key string, ok bool) {
+	word, rest, _ := strings.Cut(value, " ")
+	return strings.Trim(rest, " \t"), strings.EqualFold(word, string(scheme))
 }
 
 func (name inQuery) find(q *engine.Request) (string, error) {
@@ -52,20 +87,24 @@ func (name inQuery) find(q *engine.Request) (string, error) {
 	return keys.get()
 }
 
-func (name inQuery) remove(q *engine.Request) error {
+func (name inQuery) remove(m *engine.Message) error {
+	m.Request.URI, m.Request.Query = name.cut(m.Request)
+	return nil
+}
+
+// cut is the target and the query of a request without the parameter.
+func (name inQuery) cut(q *engine.Request) (target, query string) {
 	var kept []string
 	for pair := range strings.SplitSeq(q.Query, "&") {
 		if key, _, _ := strings.Cut(pair, "="); !isParameter(key, string(name)) {
 			kept = append(kept, pair)
 		}
 	}
-	path, _, _ := strings.Cut(q.URI, "?")
-	q.Query = strings.Join(kept, "&")
-	q.URI = path
-	if q.Query != "" {
-		q.URI += "?" + q.Query
+	target, _, _ = strings.Cut(q.URI, "?")
+	if query = strings.Join(kept, "&"); query != "" {
+		target += "?" + query
 	}
-	return nil
+	return target, query
 }
 
 func isParameter(key, name string) bool {
@@ -83,18 +122,19 @@ func (name inCookie) find(q *engine.Request) (string, error) {
 	return keys.get()
 }
 
-func (name inCookie) remove(q *engine.Request) error {
+func (name inCookie) remove(m *engine.Message) error {
+	headers := m.Request.Headers
 	var kept []string
-	for pair := range cookies(q.Headers) {
+	for pair := range cookies(headers) {
 		if key, _, _ := strings.Cut(pair, "="); cookieName(key) != string(name) {
 			kept = append(kept, pair)
 		}
 	}
 	if len(kept) == 0 {
-		q.Headers.Del("Cookie")
+		headers.Del("Cookie")
 		return nil
 	}
-	if err := q.Headers.Set("Cookie", strings.Join(kept, "; ")); err != nil {
+	if err := headers.Set("Cookie", strings.Join(kept, "; ")); err != nil {
 		return fmt.Errorf("take the key out of the cookies: %w", err)
 	}
 	return nil

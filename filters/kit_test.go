@@ -69,6 +69,8 @@ func setText(v reflect.Value, text string) {
 			panic(err)
 		}
 		v.SetInt(int64(n))
+	case reflect.Slice:
+		v.Set(reflect.ValueOf([]string{text}))
 	default:
 		v.SetString(text)
 	}

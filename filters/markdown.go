@@ -10,7 +10,7 @@ import (
 // the default or what it may be, and the first sentence about it.
 func (d *Doc) Markdown() string {
 	var b strings.Builder
-	b.WriteString("| key | default | |\n|---|---|---|\n")
+	b.WriteString("| key | default, *or what it takes* | |\n|---|---|---|\n")
 	writeRows(&b, d.Fields, "")
 	return b.String()
 }
@@ -24,12 +24,13 @@ func writeRows(b *strings.Builder, fields []FieldDoc, in string) {
 		case f.Required:
 			value = "required"
 		case value == "":
-			value = f.Type
+			value = "*" + f.Type + "*"
 		}
 		text := f.Text
 		if first := sentence.FindString(text); first != "" {
 			text = strings.TrimRight(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZ \n")
 		}
+		text = strings.TrimPrefix(strings.TrimPrefix(text, f.Name+" is "), f.Name+" are ")
 		if len(f.Fields) == 0 {
 			fmt.Fprintf(b, "| `%s` | %s | %s |\n", key, value, strings.ReplaceAll(text, "|", "\\|"))
 		}

@@ -34,7 +34,7 @@ func TestAQuotaOfADayOverARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { disk.Close() })
-		return startAt(t, clock.now, disk, hooks, text), disk
+		return startWith(t, clock.now, disk, hooks, text), disk
 	}
 	g, disk := run()
 	c := g.open("/chat?who=ann") // 1
@@ -64,7 +64,7 @@ func TestAQuotaThatEndsWhileASessionIsOpen(t *testing.T) {
 	clock := new(hourglass)
 	open := func(over string) *websocket.Conn {
 		memory := state.NewMemory(1<<20, clock.now)
-		g := startAt(t, clock.now, memory, "onUpgrade: admit\nonClientFrame: count", strings.Replace(dailyMessages, "OVER", over, 1))
+		g := startWith(t, clock.now, memory, "onUpgrade: admit\nonClientFrame: count", strings.Replace(dailyMessages, "OVER", over, 1))
 		c := g.open("/chat?who=ann")
 		for range 5 {
 			says(t, c, "x", "x")
@@ -87,7 +87,7 @@ func TestAQuotaThatEndsWhileASessionIsOpen(t *testing.T) {
 
 func TestASoftLimitIsToldAndLoggedOnce(t *testing.T) {
 	clock := new(hourglass)
-	g := startAt(t, clock.now, state.NewMemory(1<<20, clock.now), "onUpgrade: admit\nonClientFrame: count", `
+	g := startWith(t, clock.now, state.NewMemory(1<<20, clock.now), "onUpgrade: admit\nonClientFrame: count", `
 policies:
   admit: {filters: [{type: connect-to-url, url: ws://HOST/}]}
   count:
@@ -107,7 +107,7 @@ policies:
 
 func TestCostOfMessagesOverASocket(t *testing.T) {
 	clock := new(hourglass)
-	g := startAt(t, clock.now, nil, "onUpgrade: admit\nonClientFrame: count", `
+	g := startWith(t, clock.now, nil, "onUpgrade: admit\nonClientFrame: count", `
 policies:
   admit: {filters: [{type: connect-to-url, url: ws://HOST/}]}
   count:

@@ -2,7 +2,6 @@ package filters
 
 import (
 	"fmt"
-	"strings"
 
 	"framegate/engine"
 )
@@ -30,15 +29,9 @@ type setAttribute struct {
 	attr engine.Attr
 }
 
-func (f *setAttribute) Prepare(*Env) error {
-	f.attr = engine.AttrOf(f.Attribute)
-	switch {
-	case !dottedName(f.Attribute):
-		return wrong("attribute", "write a dotted name such as chat.room", "%q is not the name of an attribute", f.Attribute)
-	case engine.AttributeHooks(f.Attribute) != 0 && !writable(f.Attribute):
-		return wrong("attribute", "choose a name of your own, or websock.session.NAME to keep it for the session", "attribute %s is read-only", f.Attribute)
-	}
-	return nil
+func (f *setAttribute) Prepare(*Env) (err error) {
+	f.attr, err = settable("attribute", f.Attribute)
+	return err
 }
 
 // Generates names the attribute for the check of what is read and never set.
@@ -53,15 +46,4 @@ func (f *setAttribute) Run(m *engine.Message) (bool, error) {
 		return false, fmt.Errorf("set %s: %w", f.Attribute, err)
 	}
 	return true, nil
-}
-
-// writable tells whether policies may set an attribute of the engine.
-func writable(name string) bool {
-	return name == "content.body" || name == "http.response.status" || strings.HasPrefix(name, "websock.session.")
-}
-
-// dottedName tells whether a selector could name the attribute.
-func dottedName(name string) bool {
-	_, err := engine.ParseSelector("${" + name + "}")
-	return err == nil && !strings.ContainsAny(name, "?[} ")
 }

@@ -22,7 +22,7 @@ func (h *hourglass) turn(d time.Duration) { h.turned.Add(int64(d)) }
 // limited is a gateway whose messages from the client run through one filter.
 func limited(t *testing.T, clock *hourglass, filter string) *gateway {
 	t.Helper()
-	return startAt(t, clock.now, nil, "onUpgrade: connect\nonClientFrame: limit", `
+	return startAt(t, clock.now, "onUpgrade: connect\nonClientFrame: limit", `
 policies:
   connect: {filters: [{type: connect-to-url, url: ws://HOST/}]}
   limit: {filters: [{`+filter+`}]}
@@ -131,7 +131,7 @@ policies:
 		"onUpgrade: connect\nonServerFrame: limit":                       4,
 		"onUpgrade: connect\nonClientFrame: limit\nonServerFrame: limit": 2,
 	} {
-		c := startAt(t, clock.now, nil, hooks, text).open("/chat")
+		c := startAt(t, clock.now, hooks, text).open("/chat")
 		for range pairs {
 			says(t, c, "x", "x")
 		}
@@ -141,7 +141,7 @@ policies:
 
 func TestUpgradesTellTheirRateLimit(t *testing.T) {
 	clock := new(hourglass)
-	g := startAt(t, clock.now, nil, "onUpgrade: admit", `
+	g := startAt(t, clock.now, "onUpgrade: admit", `
 policies:
   admit:
     filters:

@@ -53,6 +53,11 @@ func (v *verifier) check(ctx context.Context, h *passwordHash, user, password st
 	if v.remembers(name, h, now) {
 		return true, nil
 	}
+	return v.work(ctx, h, password)
+}
+
+// work is check without what is remembered.
+func (v *verifier) work(ctx context.Context, h *passwordHash, password string) (bool, error) {
 	if err := v.enter(ctx); err != nil {
 		return false, err
 	}

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,16 +19,17 @@ type run struct {
 	policies []string
 	sets     []string // attributes that filters of these policies set
 	upgrade  *run     // of the same websocket; nil for the upgrade itself
+	path     engine.PathPattern
 }
 
-// runsOf lists the runs of a websocket, the upgrade first.
-func (c *compiler) runsOf(w *Websocket) []*run {
+// runsOf lists the runs of a websocket or a route, the upgrade first.
+func (c *compiler) runsOf(at attached) []*run {
 	var runs []*run
-	for _, h := range hooksOf(w) {
+	for _, h := range at.hooks {
 		if c.facts[h.ref.Name] == nil {
 			continue
 		}
-		r := &run{c: c, hook: h.hook}
+		r := &run{c: c, hook: h.hook, path: at.path}
 		r.add(h.ref.Name)
 		if handler := c.config.FaultHandler.Name; c.facts[handler] != nil && c.policies[handler].Unfit&h.hook == 0 {
 			r.add(handler)
@@ -68,6 +70,9 @@ func writes(s *Step) []string {
 	return names
 }
 
+// attributeReader is a filter that reads attributes which its settings name elsewhere than in a field of selectors.
+type attributeReader interface{ Reads() map[string][]string }
+
 // read is an attribute that a field of a filter reads.
 type read struct{ field, name string }
 
@@ -84,6 +89,14 @@ func reads(s *Step) []read {
 			}
 		}
 	})
+	if r, ok := s.filter.(attributeReader); ok && !s.broken {
+		named := r.Reads()
+		for _, field := range slices.Sorted(maps.Keys(named)) {
+			for _, name := range named[field] {
+				all = append(all, read{field, name})
+			}
+		}
+	}
 	return all
 }
 
@@ -114,11 +127,8 @@ func walkPaths(v reflect.Value, path string, visit func(path string, v reflect.V
 // checkAttributes warns of attributes that nobody sets.
 func (c *compiler) checkAttributes() {
 	for _, port := range names(c.config.Ports) {
-		for _, w := range c.config.Ports[port].Websockets {
-			if w == nil {
-				continue
-			}
-			for _, r := range c.runsOf(w) {
+		for _, at := range c.config.Ports[port].attached() {
+			for _, r := range c.runsOf(at) {
 				r.check()
 			}
 		}
@@ -150,6 +160,9 @@ func (r *run) has(name string) bool {
 	if inner, ok := strings.CutPrefix(name, "websock.context."); ok {
 		return r.upgrade == nil || r.upgrade.has(inner)
 	}
+	if parameter, ok := strings.CutPrefix(name, "params.path."); ok && r.hook&engine.OnHTTP != 0 {
+		return slices.Contains(r.path.Names(), parameter)
+	}
 	if strings.HasPrefix(name, "websock.session.") || engine.AttributeHooks(name)&r.hook != 0 {
 		return true
 	}
@@ -172,6 +185,8 @@ func (r *run) warn(s *Step, read read) {
 		hint = fmt.Sprintf("what the upgrade had is in its context: ${websock.context.%s}", read.name)
 	case ofContext:
 		hint = r.upgrade.suggest(inner, "websock.context.")
+	case strings.HasPrefix(read.name, "params.path."):
+		hint = fmt.Sprintf("the path of the websocket is %s; a parameter in it is a segment such as {room}", r.path)
 	case hooks != 0:
 		hint = "it is set in " + hooks.String()
 	default:

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"framegate/engine"
+	"framegate/filters"
 	"framegate/remotehosts"
 )
 
@@ -20,6 +21,8 @@ type compiler struct {
 	things  map[string]map[string]*located
 
 	hosts       *remotehosts.Set
+	keySets     *filters.KeySets
+	live        *filters.LiveStores
 	stores      map[string]*engine.Store
 	storeHashes map[string]string
 	policies    map[string]*engine.Policy
@@ -27,6 +30,7 @@ type compiler struct {
 	listening   map[string]string // address → who
 	closers     []io.Closer
 	settings    map[filterKey]inherited
+	caches      map[string]*engine.Cache
 	silences    map[string]*Step // see silent
 }
 
@@ -40,10 +44,18 @@ type facts struct {
 }
 
 func newCompiler(ctx context.Context, m *merger, r *reader, options Options, old *origin) *compiler {
+	var keySets *filters.KeySets
+	live := &filters.LiveStores{}
+	if old != nil {
+		keySets, live = old.keySets, old.live
+	}
 	return &compiler{
-		report: m.report, ctx: ctx, config: m.config, reader: r, options: options, old: old, singles: m.singles, things: m.things,
+		live:    live,
+		keySets: filters.NewKeySets(keySets),
+		report:  m.report, ctx: ctx, config: m.config, reader: r, options: options, old: old, singles: m.singles, things: m.things,
 		stores: make(map[string]*engine.Store), storeHashes: make(map[string]string), policies: make(map[string]*engine.Policy),
 		facts: make(map[string]*facts), listening: make(map[string]string), settings: make(map[filterKey]inherited), silences: make(map[string]*Step),
+		caches: make(map[string]*engine.Cache),
 	}
 }
 
@@ -53,6 +65,7 @@ func (c *compiler) snapshot() *engine.Snapshot {
 	out := &engine.Snapshot{
 		Ports: make(map[string]*engine.Port), Policies: c.policies, ShowReason: c.config.ShowReason,
 		Console: c.console(), Journal: c.config.TrafficLog.Records, Buffered: int64(c.config.Limits.Buffered),
+		Shutdown: engine.Shutdown(c.config.Shutdown),
 	}
 	c.boundScripts()
 	c.loadStores()
@@ -76,9 +89,9 @@ func (c *compiler) snapshot() *engine.Snapshot {
 	c.hashAll(out)
 	out.State = c.state()
 	out.Revision = c.reader.files.hash()
-	out.Starters, out.RemoteHosts = []engine.Starter{c.hosts}, c.hosts.State
+	out.Starters, out.RemoteHosts = []engine.Starter{c.hosts, c.live.Serving(c.stores)}, c.hosts.State
 	out.Closers = append(c.closers, c.hosts)
-	out.Origin = &origin{c.config, c.hosts, c.settings}
+	out.Origin = &origin{c.config, c.hosts, c.keySets, c.live, c.settings, c.caches}
 	return out
 }
 

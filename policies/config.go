@@ -11,7 +11,7 @@ import (
 // Source is this package's own source: the comments of [Config] and what is in
 // it are the descriptions of the schema.
 //
-//go:embed config.go port_config.go
+//go:embed config.go port_config.go route_config.go
 var Source embed.FS
 
 // Config is what the author wrote, decoded: the top-level keys of all files of
@@ -33,6 +33,8 @@ type Config struct {
 	TrafficLog TrafficLog `yaml:"trafficLog"`
 	// Limits bounds all sessions together.
 	Limits GatewayLimits `yaml:"limits"`
+	// Shutdown says how the process ends when it is told to.
+	Shutdown Shutdown `yaml:"shutdown"`
 	// Scripts bounds what scripts may do.
 	Scripts Scripts `yaml:"scripts"`
 	// State says where counts of quotas, and what scripts put into state, are kept: disk, memory (they end with the process), or its keys.
@@ -88,6 +90,15 @@ type GatewayLimits struct {
 	Buffered engine.Size `yaml:"buffered" default:"1GiB" min:"1MiB"`
 }
 
+// Shutdown says how the process ends when it gets SIGTERM or an interrupt; a
+// second signal ends it at once.
+type Shutdown struct {
+	// Delay is for how long the ports go on accepting while /ready says 503 already, so that a load balancer sends new clients elsewhere before connections are refused. As long as the balancer takes to notice is right.
+	Delay time.Duration `yaml:"delay" default:"0s" min:"0s" max:"1h"`
+	// Timeout is how long sessions may take to end once they have been closed with 1001; then what is left is cut.
+	Timeout time.Duration `yaml:"timeout" default:"15s" min:"0s" max:"1h"`
+}
+
 // Scripts bounds what scripts may do. Over a bound the call aborts. A change
 // takes effect when the gateway is started anew.
 type Scripts struct {
@@ -122,12 +133,14 @@ type State struct {
 
 // Websocket is a path on a port with its hooks and limits.
 type Websocket struct {
-	// Path is the path of the URL, as it comes, beginning with a slash.
+	// Path is the path of the URL, as it comes, beginning with a slash. A segment in braces stands for any one: of /rooms/{id}
+	// filters read ${params.path.id}, decoded, or ${http.path["id"]}. Where several paths match, the one with more segments
+	// wins, then the one that spells out what the other leaves open.
 	Path string `yaml:"path" required:"true"`
 	// Match says whether longer paths belong to it too (by whole segments, the longest websocket wins), or only the path itself.
 	Match string `yaml:"match" default:"longest" oneof:"longest exact"`
-	// Host is the host name that the request must name. Without it every host is served.
-	Host string `yaml:"host"`
+	// Host is the host name that the request must name, or a list of them; *.example.test stands for one label. The most precise name goes before the most precise path. Without it every host is served.
+	Host []string `yaml:"host"`
 	// Enabled makes the path be served.
 	Enabled bool `yaml:"enabled" default:"true"`
 	// OnUpgrade is the policy that runs on the upgrade request. It connects to a remote host, or answers.
@@ -138,7 +151,7 @@ type Websocket struct {
 	OnServerFrame reference `yaml:"onServerFrame"`
 	// OnClose is the policy that runs once, after the session.
 	OnClose reference `yaml:"onClose"`
-	// Origins are the origins of web pages that may connect, such as https://app.example.test, http://127.0.0.1:* or *. Without it: pages of the same host, and clients that are no browser.
+	// Origins are the origins of web pages that may connect, such as https://app.example.test, https://*.example.test, http://127.0.0.1:*, or * for any but null. Without it: pages of the same host, and clients that are no browser.
 	Origins []string `yaml:"origins"`
 	// Subprotocols are those that the gateway lets through, the best first. Without it client and remote host agree.
 	Subprotocols []string `yaml:"subprotocols"`

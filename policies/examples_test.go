@@ -70,6 +70,12 @@ func (g gateway) provide(tree any) {
 			switch key {
 			case "policy":
 				g[fmt.Sprintf("policies/%v.yaml", value)] = fmt.Sprintf("policies: {%v: {filters: [{type: true-filter}]}}\n", value)
+			case "policies":
+				for _, name := range value.([]any) {
+					if name, ok := name.(string); ok {
+						g.provide(map[string]any{"policy": name})
+					}
+				}
 			case "store":
 				g[fmt.Sprintf("remotehosts/%v.yaml", value)] = fmt.Sprintf("stores: {%v: {records: {}}}\n", value)
 			case "file":

@@ -29,7 +29,10 @@ func digest(w io.Writer, v reflect.Value) {
 	switch {
 	case !v.IsValid():
 		fmt.Fprint(w, "-")
-	case v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface:
+	case v.Kind() == reflect.Pointer:
+		digest(w, v.Elem())
+	case v.Kind() == reflect.Interface: // 5 and "5" are not the same
+		fmt.Fprint(w, v.Elem().Kind())
 		digest(w, v.Elem())
 	case v.Type() == reflect.TypeFor[reference]():
 		fmt.Fprintf(w, "%q", v.FieldByName("Name").String())
@@ -98,6 +101,7 @@ func (c *compiler) hashAll(out *engine.Snapshot) {
 		for i, w := range p.Websockets {
 			h := sha256.New()
 			digest(h, reflect.ValueOf(port.Websockets[i]))
+			digest(h, reflect.ValueOf(port.Clients))
 			fmt.Fprint(h, w.Log, port.IdleTimeout, out.ShowReason)
 			for _, policy := range []*engine.Policy{w.Upgrade, w.ClientFrame, w.ServerFrame, w.Closed, out.FaultHandler} {
 				if policy != nil {

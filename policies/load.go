@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"framegate/engine"
+	"framegate/filters"
 	"framegate/remotehosts"
 	"framegate/scripts"
 )
@@ -21,6 +22,7 @@ type Options struct {
 	Scripts  *scripts.Library // compiles scripts, and keeps those that did not change
 	State    engine.State     // what filters and scripts keep beyond a session
 	Log      *slog.Logger
+	Now      func() time.Time                 // what filters take the time from outside of messages; nil: [time.Now]
 	Env      func(name string) (string, bool) // environment variables; nil: those of the process
 	Payloads int                              // how many bytes of payloads the traffic log keeps where the author does not say
 	StandIn  string                           // host:port that is dialled in place of remote hosts marked `dev: echo`; empty: themselves
@@ -71,7 +73,10 @@ func ConfigOf(s *engine.Snapshot) *Config {
 type origin struct {
 	config   *Config
 	hosts    *remotehosts.Set
+	keySets  *filters.KeySets
+	live     *filters.LiveStores
 	settings map[filterKey]inherited
+	caches   map[string]*engine.Cache
 }
 
 func originOf(s *engine.Snapshot) *origin {

@@ -20,6 +20,8 @@ type Port struct {
 	TrustedProxies []engine.Prefix `yaml:"trustedProxies"`
 	// ProxyProtocol reads the header of the PROXY protocol (version 1 or 2) that trusted proxies send before the client's first byte: off, accept (when there is one) or require, which refuses everybody else.
 	ProxyProtocol string `yaml:"proxyProtocol" default:"off" oneof:"off accept require"`
+	// ForwardedHeader says in which headers they do: x-forwarded (X-Forwarded-For, -Proto and -Host) or forwarded (RFC 7239). The other ones then count for nothing, since a proxy that does not write them passes on what clients claim.
+	ForwardedHeader string `yaml:"forwardedHeader" default:"x-forwarded" oneof:"x-forwarded forwarded"`
 	// Backlog is how many connections may wait to be accepted, on systems that let it be chosen; 0 is the system's own limit (net.core.somaxconn on Linux), which also bounds larger numbers.
 	Backlog int `yaml:"backlog" min:"0" max:"65535"`
 	// IdleTimeout ends sessions that carry no data message for so long, unless the websocket says otherwise.
@@ -30,8 +32,14 @@ type Port struct {
 	Ready string `yaml:"ready"`
 	// Limits bounds what the port accepts.
 	Limits PortLimits `yaml:"limits"`
+	// Clients are settings for clients of some networks, in place of the port's and its websockets' own. The longest network that contains the client's address counts.
+	Clients []*ClientSettings `yaml:"clients"`
+	// Requires names remote hosts: while all addresses of one of them are out, the port does not listen, so that whoever balances load over several gateways goes elsewhere. Open sessions go on. The remote hosts need a watchdog, which finds out that they are back.
+	Requires []string `yaml:"requires"`
 	// Websockets are the paths on which clients may open WebSockets.
 	Websockets []*Websocket `yaml:"websockets"`
+	// Routes are the paths on which plain HTTP requests are answered. A websocket may have the same path: requests with Upgrade: websocket are for it, all others for the route.
+	Routes []*Route `yaml:"routes"`
 
 	located
 }
@@ -100,4 +108,24 @@ type PortLimits struct {
 	URI engine.Size `yaml:"uri" default:"8KiB" min:"64" max:"1MiB"`
 	// Handshake is how long a client may take to send its request.
 	Handshake time.Duration `yaml:"handshake" default:"10s" min:"100ms"`
+}
+
+// ClientSettings are what clients of some networks get instead of what the port
+// and its websockets say for all: partners, other gateways, devices. What is left
+// out stays as it is. Axway has them as remote hosts with the port "incoming".
+type ClientSettings struct {
+	// From lists the networks and addresses.
+	From []engine.Prefix `yaml:"from" required:"true"`
+	// PerClient is how many connections one of their addresses may have open, and sessions on one websocket. 0 is no limit.
+	PerClient *int `yaml:"perClient" min:"0"`
+	// Message bounds one message, in either direction; past it the session is closed with 1009. 0 is no limit.
+	Message *engine.Size `yaml:"message" min:"0"`
+	// MessageTime bounds the time from the first byte of a message to its last. 0 is no limit.
+	MessageTime *time.Duration `yaml:"messageTime" min:"0s"`
+	// IdleTimeout ends sessions that carry no data message for so long. 0 never does.
+	IdleTimeout *time.Duration `yaml:"idleTimeout" min:"0s"`
+	// Expire ends sessions that are so old. 0 never does.
+	Expire *time.Duration `yaml:"expire" min:"0s"`
+
+	located
 }

@@ -207,3 +207,40 @@ func TestPlacesOfProxiedClientsComeBack(t *testing.T) {
 		eventually(t, "the connection has ended", func() bool { return g.Ports()[0].Connections == 0 })
 	}
 }
+
+func TestForwardedOfTrustedProxies(t *testing.T) {
+	g := serve(t, portYAML("trustedProxies: [127.0.0.1, 10.0.0.0/8]\nforwardedHeader: forwarded\naccess: {default: deny, allow: [192.0.2.0/24, '2001:db8::/32']}"), nil)
+	if status := ask(g.dial(false), "", "Forwarded: for=6.6.6.6, for=192.0.2.7;proto=http\r\nForwarded: for=10.0.0.2;proto=https;host=chat.example.test\r\nX-Forwarded-For: 6.6.6.6\r\nOrigin: https://gate.test\r\n"); status != 101 {
+		t.Fatalf("a client behind two proxies got %d", status)
+	}
+	if got := g.client(); got != "192.0.2.7" {
+		t.Errorf("the session is with %s", got)
+	}
+	reached := g.lastReached()
+	for name, want := range map[string]string{"X-Forwarded-For": "192.0.2.7, 10.0.0.2, 127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "chat.example.test", "Forwarded": ""} {
+		if reached[name] != want {
+			t.Errorf("the host is told %s: %q, want %q", name, reached[name], want)
+		}
+	}
+	for name, test := range map[string]struct {
+		headers string
+		want    int
+	}{
+		"an IPv6 client":                           {"Forwarded: for=\"[2001:db8::17]:4711\"\r\n", 101},
+		"one that the access list denies":          {"Forwarded: for=198.51.100.7\r\n", 403},
+		"a proxy that hides its client":            {"Forwarded: for=_hidden\r\n", 403},
+		"what only the other header says":          {"X-Forwarded-For: 192.0.2.7\r\n", 403},
+		"what a client claims before what is said": {"Forwarded: for=192.0.2.7\r\nForwarded: for=198.51.100.7\r\n", 403},
+	} {
+		if status := ask(g.dial(false), "", test.headers); status != test.want {
+			t.Errorf("%s: %d, want %d", name, status, test.want)
+		}
+	}
+}
+
+func TestForwardedCountsForNothingUnlessItIsAskedFor(t *testing.T) {
+	g := serve(t, portYAML("trustedProxies: [127.0.0.1]\naccess: {default: deny, allow: [192.0.2.0/24]}"), nil)
+	if status := ask(g.dial(false), "", "Forwarded: for=192.0.2.7\r\n"); status != 403 {
+		t.Errorf("a client that a proxy lets claim its address got %d", status)
+	}
+}

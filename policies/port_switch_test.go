@@ -120,3 +120,16 @@ func TestProbesOfAPort(t *testing.T) {
 		t.Errorf("an upgrade: %d", status)
 	}
 }
+
+func TestAGatewayThatLeavesIsNotReadyAndStillServes(t *testing.T) {
+	g := serve(t, portYAML("health: /health\nready: /ready"), nil)
+	open := g.open()
+	g.Leave()
+	for path, want := range map[string]int{"/health": 200, "/ready": 503} {
+		if status := send(g.dial(false), "GET "+path+" HTTP/1.1\r\nHost: probe\r\n\r\n"); status != want {
+			t.Errorf("GET %s: %d, want %d", path, status, want)
+		}
+	}
+	echoes(t, open, "an open session goes on")
+	echoes(t, g.open(), "and a client that has not heard of it is served")
+}

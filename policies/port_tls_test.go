@@ -213,9 +213,10 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 				echoes(t, c, "hello")
 			}
 		}
-		if log := g.log.String(); !strings.Contains(log, "connections refused") || !strings.Contains(log, "TLS handshake") {
-			t.Errorf("the log does not say who was refused:\n%s", log)
-		}
+		eventually(t, "the log says who was refused", func() bool {
+			log := g.log.String()
+			return strings.Contains(log, "connections refused") && strings.Contains(log, "TLS handshake")
+		})
 	}
 }
 

@@ -13,14 +13,14 @@ import (
 	"framegate/engine"
 )
 
-// port compiles a port and its websockets.
+// port compiles a port, its websockets and its routes.
 func (c *compiler) port(name string, p *Port) *engine.Port {
 	out := &engine.Port{
 		Name: name, Listen: p.Listen, Disabled: !p.Enabled, At: p.place.position(),
 		Access:  engine.Access{DenyByDefault: p.Access.Default == "deny", Allow: prefixes(p.Access.Allow), Deny: prefixes(p.Access.Deny)},
 		Backlog: p.Backlog, Health: p.Health, Ready: p.Ready,
-		TrustedProxies: prefixes(p.TrustedProxies),
-		ProxyProtocol:  map[string]engine.ProxyProtocol{"accept": engine.ProxyAccept, "require": engine.ProxyRequire}[p.ProxyProtocol],
+		TrustedProxies: prefixes(p.TrustedProxies), ForwardedHeader: p.ForwardedHeader == "forwarded",
+		ProxyProtocol: map[string]engine.ProxyProtocol{"accept": engine.ProxyAccept, "require": engine.ProxyRequire}[p.ProxyProtocol],
 		Limits: engine.PortLimits{
 			Connections: p.Limits.Connections, PerClient: p.Limits.PerClient,
 			AcceptRate: p.Limits.AcceptRate, AcceptBurst: p.Limits.AcceptBurst,
@@ -45,20 +45,18 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 	}
 	c.checkProxies(name, p)
 	c.checkProbes(name, p)
-	seen := make(map[string]*Websocket)
-	for _, w := range p.Websockets {
-		if w == nil {
-			continue
-		}
-		key := w.Host + " " + w.Path
-		if first := seen[key]; first != nil {
-			c.errorf(w.place, "delete one of the two, or give one another `path` or `host`", "port %q has two websockets with the path %s; the first is at %s", name, w.Path, first.place.position())
-			continue
-		}
-		seen[key] = w
-		out.Websockets = append(out.Websockets, c.websocket(name, p, w))
-	}
+	out.Clients, out.Requires = c.clients(name, p), p.Requires
+	c.checkRequired(name, p)
+	c.attach(name, p, out)
 	return out
+}
+
+// samePath names a path, and the other one that matches the same requests.
+func samePath(path, other string) string {
+	if path == other {
+		return path
+	}
+	return path + ", which matches what " + other + " does"
 }
 
 // checkProbes finds paths of the port's own answers that no request has, or that
@@ -76,6 +74,11 @@ func (c *compiler) checkProbes(name string, p *Port) {
 				c.errorf(p.at(field), "give one of them another path", "port %q: %s hides the websocket at %s", name, path, w.place.position())
 			}
 		}
+		for _, r := range p.Routes {
+			if r != nil && r.Path == path {
+				c.errorf(p.at(field), "give one of them another path", "port %q: %s hides the route at %s", name, path, r.place.position())
+			}
+		}
 	}
 	if p.Health != "" && p.Health == p.Ready {
 		c.errorf(p.at("ready"), "write `ready: /ready`", "port %q has the same path for health and ready", name)
@@ -87,11 +90,52 @@ func (c *compiler) checkProxies(name string, p *Port) {
 	if p.ProxyProtocol != "off" && len(p.TrustedProxies) == 0 {
 		c.errorf(p.at("proxyProtocol"), "add `trustedProxies: [10.0.0.0/8]` with the addresses of the proxies", "port %q reads the PROXY protocol from trusted proxies, and has none", name)
 	}
+	if p.ForwardedHeader != "x-forwarded" && len(p.TrustedProxies) == 0 {
+		c.errorf(p.at("forwardedHeader"), "add `trustedProxies: [10.0.0.0/8]` with the addresses of the proxies", "port %q believes the header Forwarded of trusted proxies, and has none", name)
+	}
 	for i, proxy := range p.TrustedProxies {
 		if proxy.Bits() == 0 {
 			c.warnf(p.item("trustedProxies", i), "name the addresses of the proxies", "port %q trusts everybody: a client is then whoever it says it is", name)
 		}
 	}
+}
+
+// checkRequired finds required hosts that are none, or that nobody watches.
+func (c *compiler) checkRequired(port string, p *Port) {
+	for i, name := range p.Requires {
+		host, ok := c.config.RemoteHosts[name]
+		switch {
+		case !ok:
+			c.errorf(p.item("requires", i), c.didYouMean(name, names(c.config.RemoteHosts), "remote hosts"), "port %q requires the remote host %q, and there is none", port, name)
+		case host != nil && host.Watchdog == nil:
+			c.errorf(p.item("requires", i), "add `watchdog: {pollIfUp: true}` to the remote host", "port %q requires the remote host %q, which has no watchdog to find out that it is back", port, name)
+		}
+	}
+}
+
+// clients compiles the settings for clients of some networks, and finds networks
+// that stand in two of them.
+func (c *compiler) clients(port string, p *Port) []engine.ClientSettings {
+	var out []engine.ClientSettings
+	seen := make(map[netip.Prefix]place)
+	for _, s := range p.Clients {
+		if s == nil {
+			continue
+		}
+		for i, network := range s.From {
+			if first, ok := seen[network.Prefix]; ok {
+				c.errorf(s.item("from", i), "write it once", "port %q has settings for clients of %s twice; the first are at %s", port, network.Prefix, first.position())
+			}
+			seen[network.Prefix] = s.item("from", i)
+		}
+		settings := engine.ClientSettings{From: prefixes(s.From), PerClient: s.PerClient, MessageTime: s.MessageTime, Idle: s.IdleTimeout, Expire: s.Expire}
+		if s.Message != nil {
+			bytes := int64(*s.Message)
+			settings.Message = &bytes
+		}
+		out = append(out, settings)
+	}
+	return out
 }
 
 func prefixes(list []engine.Prefix) []netip.Prefix {

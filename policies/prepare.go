@@ -119,10 +119,23 @@ func (c *compiler) envOf(p *Policy, s *Step, files fs.FS, asked *asked) *filters
 	return &filters.Env{
 		Policy: p.name, Filter: s.Name, Line: s.place.line, Hooks: c.facts[p.name].hooks,
 		Files: files, Hosts: c.hosts, Scripts: c.options.Scripts, State: c.options.State, Log: c.options.Log,
+		Live: c.live, KeySets: c.keySets, Now: c.options.Now,
 		Call:  func(name string) (*engine.Policy, error) { return found.call(asked, name) },
+		Cache: c.cache,
 		Store: func(name string) (*engine.Store, error) { return found.store(asked, name) },
 		At:    func(field string) engine.Position { return textPosition(s, field) },
 	}
+}
+
+// cache is the cache of a name: the one of the configuration before, if it had one.
+func (c *compiler) cache(name string) *engine.Cache {
+	if c.caches[name] == nil && c.old != nil {
+		c.caches[name] = c.old.caches[name]
+	}
+	if c.caches[name] == nil {
+		c.caches[name] = engine.NewCache()
+	}
+	return c.caches[name]
 }
 
 // unknownName is the error of Env.Call and Env.Store.

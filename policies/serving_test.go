@@ -63,6 +63,12 @@ policies:
 // first. HOST in it is the echo host.
 func serve(t *testing.T, yaml string, files map[string]string) *served {
 	t.Helper()
+	return serveAt(t, yaml, files, nil)
+}
+
+// serveAt starts one whose clock the test turns.
+func serveAt(t *testing.T, yaml string, files map[string]string, clock func() time.Time) *served {
+	t.Helper()
 	g := &served{t: t, dir: t.TempDir(), log: &serverLog{}}
 	g.echo()
 	for name, text := range files {
@@ -72,6 +78,7 @@ func serve(t *testing.T, yaml string, files map[string]string) *served {
 	library := scripts.NewLibrary(scripts.Limits{}, nil, nil)
 	log := slog.New(slog.NewTextHandler(g.log, nil))
 	g.Gateway = engine.New(log, policies.Loader(g.dir, policies.Options{Scripts: library, Log: log}))
+	g.Clock = clock
 	if problems, err := g.Start(context.Background()); err != nil {
 		t.Fatal(err, problems)
 	}

@@ -17,6 +17,9 @@ type reference struct {
 	place
 }
 
+// TypeWord is what manuals call it.
+func (reference) TypeWord() string { return "name" }
+
 func (r *reference) decodeNode(d *decoder, n *yaml.Node, what string) {
 	r.place = d.source.at(n)
 	d.scalarField(n, reflect.ValueOf(&r.Name).Elem(), what)

@@ -18,7 +18,7 @@ type address struct {
 	weight  int
 	breaker breaker // open: the address is out
 
-	open      int       // WebSockets
+	open      int       // WebSockets, and requests whose answer is on its way
 	pending   int       // upgrades on their way
 	bad       int       // 5xx in a row
 	share     int       // of the turns of round-robin

@@ -36,18 +36,28 @@ type Definition struct {
 	Host string `yaml:"host" required:"true"`
 	// Port is the TCP port to dial. Left out, it is the URL's scheme's: 80, or 443 with TLS.
 	Port int `yaml:"port" min:"1" max:"65535"`
-	// AllowHTTP11 lets the gateway speak HTTP/1.1 to the host. Without it no WebSocket can be opened there (RFC 6455 §4.1),
-	// and a connect-to-url that leads here is a problem.
+	// AllowHTTP11 lets the gateway speak HTTP/1.1 to the host. Without it no WebSocket can be opened there (RFC 6455 §4.1) and
+	// no request be sent, and a connect-to-url that leads here is a problem.
 	AllowHTTP11 bool `yaml:"allowHTTP11" default:"true"`
-	// MaxConnections is how many connections may be open at once; -1 means no limit. When all are in use, an upgrade waits
-	// for one, first come first served, at most for activeTimeout, and is then refused with 503.
+	// MaxConnections is how many connections may be open at once, WebSockets and plain HTTP together; -1 means no limit. When
+	// all are in use, an upgrade or a request waits for one, first come first served, at most for activeTimeout, and is then refused with 503.
 	MaxConnections int `yaml:"maxConnections" default:"-1" min:"-1"`
 	// ConnectTimeout bounds looking the name up, connecting and the TLS handshake together; past it an upgrade is refused
 	// with 504.
 	ConnectTimeout time.Duration `yaml:"connectTimeout" default:"10s" min:"1ms"`
 	// ActiveTimeout bounds how long the host may take for its whole answer to an upgrade, past which the upgrade is refused
-	// with 504, and how long an upgrade waits for a connection to become free. It does not bound a WebSocket once open.
+	// with 504, and how long an upgrade waits for a connection to become free. It does not bound a WebSocket once open. Of a
+	// plain HTTP request it bounds the wait for the answer's head, and for each block of its body.
 	ActiveTimeout time.Duration `yaml:"activeTimeout" default:"30s" min:"1ms"`
+	// TransactionTimeout bounds a plain HTTP request as a whole, from its first byte to the last of the answer; 0 is no limit.
+	// Within it, activeTimeout bounds how long the host may let the next block wait.
+	TransactionTimeout time.Duration `yaml:"transactionTimeout" default:"0" min:"0s"`
+	// MaxSent is how long the body of a plain HTTP request may be, in bytes; 0 is no limit. Past it the request is refused with
+	// 413, or broken off where its length was not known before.
+	MaxSent engine.Size `yaml:"maxSent" default:"0"`
+	// MaxReceived is how long the body of a plain HTTP answer may be, in bytes; 0 is no limit. An answer that says that it is
+	// longer is refused with 502, and one that turns out to be is broken off.
+	MaxReceived engine.Size `yaml:"maxReceived" default:"0"`
 	// IdleTimeout closes a pooled plain HTTP connection that nobody has used for so long. It is not for WebSockets: their
 	// idle timeout is the websocket's or the port's.
 	IdleTimeout time.Duration `yaml:"idleTimeout" default:"15s" min:"1ms"`

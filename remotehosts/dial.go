@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"framegate/engine"
 )
 
 // keepAlive finds hosts that are gone without a word: a connection that has
@@ -30,6 +32,7 @@ func (e *stepError) Unwrap() error { return e.error }
 // dial connects to an address, through the proxy and with TLS if there are to
 // be, within the connect timeout.
 func (h *Host) dial(ctx context.Context, c *Call, address string) (net.Conn, error) {
+	h.http.makeRoom(0)
 	limited, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
 	return h.reach(limited, address, c.TLS)
@@ -57,7 +60,7 @@ func (h *Host) reach(ctx context.Context, address string, secure bool) (net.Conn
 	if !secure || h.def.StandIn != "" {
 		return conn, nil
 	}
-	secured := tls.Client(conn, h.tls)
+	secured := tls.Client(engine.UnderTLS(conn), h.tls)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, &stepError{"the TLS handshake", false, err}

@@ -25,13 +25,16 @@ type Host struct {
 	clock clock
 	pool  *pool
 	life  life
+	http  *client
+
+	declared bool // in the configuration
 }
 
 // newHost makes the host of a definition. With an error, the host is there to
 // be found by its name, but not to be dialled.
 func newHost(def Definition, files fs.FS, c clock) (*Host, *DefinitionError) {
 	h := &Host{def: def, slots: newSlots(def.MaxConnections), clock: c}
-	h.pool = newPool(&h.def, c.now)
+	h.pool, h.http = newPool(&h.def, c.now), newClient(h)
 	identity, err := readIdentity(&h.def, files)
 	if err != nil {
 		return h, err
@@ -142,16 +145,29 @@ func (h *Host) fail(c *Call, status int, what string, err error) *Error {
 var errCancelled = errors.New("cancelled")
 
 func (h *Host) cancelled(ctx context.Context) error {
-	return fmt.Errorf("upgrade at remote host %s: %w: %w", h.def.Name, errCancelled, context.Cause(ctx))
+	return fmt.Errorf("waiting for remote host %s: %w: %w", h.def.Name, errCancelled, context.Cause(ctx))
+}
+
+// gone tells whether a ctx has ended because nobody waits any more, and not
+// because time is up.
+func gone(ctx context.Context) bool {
+	return errors.Is(ctx.Err(), context.Canceled) && !isTimeout(context.Cause(ctx))
 }
 
 // ended is the error for a ctx that has ended: the caller has gone, or the time
 // for the upgrade as a whole is up.
 func (h *Host) ended(ctx context.Context, c *Call, step string) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	if gone(ctx) {
 		return h.cancelled(ctx)
 	}
-	return h.fail(c, 504, step+" took longer than the upgrade may", context.Cause(ctx))
+	whole := "the upgrade may"
+	switch {
+	case context.Cause(ctx) == errTooLong:
+		whole = fmt.Sprintf("%s (transactionTimeout)", h.def.TransactionTimeout)
+	case c.plain:
+		whole = "the request may"
+	}
+	return h.fail(c, 504, step+" took longer than "+whole, context.Cause(ctx))
 }
 
 // handshake is an opening handshake that is ready to be sent, and what is

@@ -28,7 +28,8 @@ func (s *Set) Start() error {
 	return nil
 }
 
-// Close ends what runs for hosts that are in no other set. WebSockets stay open.
+// Close ends what runs for hosts that are in no other set. WebSockets and requests
+// that are on their way stay open.
 func (s *Set) Close() error {
 	s.using.Lock()
 	defer s.using.Unlock()
@@ -36,6 +37,7 @@ func (s *Set) Close() error {
 		return nil
 	}
 	s.started = false
+	s.loose.close()
 	for _, name := range s.names {
 		s.hosts[name].stop()
 	}
@@ -68,4 +70,5 @@ func (h *Host) stop() {
 		h.pool.watch(false)
 	}
 	h.pool.names.close()
+	h.http.transport.CloseIdleConnections()
 }

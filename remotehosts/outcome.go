@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -66,7 +67,14 @@ func (p *pool) judge(a *address, trial bool, how outcome, why string, took time.
 	}
 }
 
-// release notes that a WebSocket to an address has ended.
+// carry notes that the answer of an address is on its way, until release.
+func (p *pool) carry(a *address) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a.open++
+}
+
+// release notes that a WebSocket to an address, or an answer from it, has ended.
 func (p *pool) release(a *address) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,14 +116,26 @@ func (h *Host) outcomeOf(ctx context.Context, c *Call, began time.Time, err erro
 }
 
 // elsewhere tells whether it makes sense to ask another address.
-func elsewhere(ctx context.Context, err error) bool {
+func elsewhere(ctx context.Context, c *Call, err error) bool {
 	var refused *Refused
 	switch {
 	case ctx.Err() != nil:
 		return false
 	case errors.As(err, &refused):
-		status := refused.Answer.Status
-		return status >= 502 && status <= 504
+		return c.retriesOn(refused.Answer.Status)
 	}
 	return errors.As(err, new(*Error))
+}
+
+// gatewayErrors are the statuses of a host that is itself a gateway, and cannot
+// reach what is behind it (RFC 9110 §15.6.3 to §15.6.5).
+var gatewayErrors = []StatusRange{{502, 504}}
+
+// retriesOn tells whether another address is asked after an answer.
+func (c *Call) retriesOn(status int) bool {
+	on := c.RetryOn
+	if len(on) == 0 {
+		on = gatewayErrors
+	}
+	return slices.ContainsFunc(on, func(r StatusRange) bool { return status >= r.From && status <= r.To })
 }

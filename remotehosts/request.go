@@ -49,7 +49,14 @@ func (h *Host) newHandshake(c *Call) (*handshake, error) {
 	if shake.extensions, err = wire.ParseExtensions(headers); err != nil {
 		return nil, err
 	}
-	shake.head = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n", c.Target, h.authority(c.TLS))
+	host := c.HostHeader
+	if host == "" {
+		host = h.authority(c.TLS)
+	}
+	if err := CheckHostHeader(host); err != nil {
+		return nil, err
+	}
+	shake.head = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n", c.Target, host)
 	shake.head = append(headers.AppendTo(shake.head), "\r\n"...)
 	return shake, nil
 }
@@ -135,6 +142,20 @@ func CheckTarget(target string) error {
 	for i := range len(target) {
 		if c := target[i]; c <= ' ' || c >= 0x7F || c == '#' {
 			return fmt.Errorf("path %q: character %d (%#02x) must be percent-encoded", target, i+1, c)
+		}
+	}
+	return nil
+}
+
+// CheckHostHeader tells why text cannot be a Host header: it is no name or
+// address with an optional port (RFC 9110 §7.2).
+func CheckHostHeader(host string) error {
+	if len(host) > 261 || strings.Trim(host, "[]:.") == "" {
+		return fmt.Errorf("%.60q is no host", host)
+	}
+	for i := range len(host) {
+		if c := host[i]; !isHostName(string(c)) && strings.IndexByte("[]:", c) < 0 {
+			return fmt.Errorf("host %.60q: character %d cannot stand there", host, i+1)
 		}
 	}
 	return nil

@@ -24,6 +24,7 @@ type Set struct {
 	hosts      map[string]*Host
 	names      []string // sorted
 	undeclared *slots   // of all hosts that are dialled as they stand
+	loose      loose
 	clock      clock
 	using      sync.Mutex
 	started    bool
@@ -48,6 +49,7 @@ func newSet(defs []Definition, files fs.FS, old *Set, c clock) (*Set, []*Definit
 	for _, def := range defs {
 		problems = append(problems, def.check()...)
 		h, err := newHost(def, files, c)
+		h.declared = true
 		if err != nil {
 			problems = append(problems, err)
 		}
@@ -107,11 +109,31 @@ func (s *Set) Find(rawURL string) (*Host, error) {
 	if u.Port() == "" && isBareWord(name) {
 		return nil, &UnknownHost{name, s.nearest(name)}
 	}
+	return s.asItStands(name, port), nil
+}
+
+// asItStands is the host of an address that no definition is about.
+func (s *Set) asItStands(name string, port int) *Host {
 	def := defaultDefinition()
 	def.Name, def.Host, def.Port = net.JoinHostPort(name, strconv.Itoa(port)), name, port
 	h := &Host{def: def, tls: newTLS(&def, &identity{}), slots: s.undeclared, clock: s.clock}
-	h.pool = newPool(&h.def, s.clock.now)
-	return h, nil
+	h.pool, h.http = newPool(&h.def, s.clock.now), newClient(h)
+	return h
+}
+
+// Declared returns the declared remote host that a ws, wss, http or https URL
+// leads to: the one of that name, else the one with that host and port. A URL with
+// a user name leads to none.
+func (s *Set) Declared(u *url.URL) (*Host, bool) {
+	port, err := portOf(u)
+	if err != nil {
+		return nil, false
+	}
+	if h, ok := s.hosts[u.Hostname()]; ok && u.Port() == "" {
+		return h, true
+	}
+	h := s.at(u.Hostname(), port, isSecure(u.Scheme))
+	return h, h != nil
 }
 
 // at finds the declared remote host with an address; a definition without a

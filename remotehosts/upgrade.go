@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -12,11 +13,15 @@ import (
 	"framegate/engine"
 )
 
-// Call is one upgrade that a remote host is asked for.
+// Call is one upgrade, or one plain HTTP request, that a remote host is asked for.
 type Call struct {
-	// Request is the client's upgrade request as the policy left it. Its headers go to the host in their order and case,
-	// without those for the next hop only (RFC 9110 §7.6.1).
+	// Request is the client's request as the policy left it. Its headers go to the host, those of an upgrade in their order
+	// and case, without those for the next hop only (RFC 9110 §7.6.1).
 	Request *engine.Request
+	// Body is the content of a plain HTTP request; nil is none.
+	Body *engine.Body
+	// Interim, when set, gets the interim answers (RFC 9110 §15.2) to a plain HTTP request, except 100.
+	Interim func(status int, headers *engine.Headers)
 	// TLS says that the URL was wss:// or https://.
 	TLS bool
 	// Target is the path and query to ask for, percent-encoded; / when empty.
@@ -25,12 +30,21 @@ type Call struct {
 	Offer engine.Offer
 	// ConnectTimeout and ActiveTimeout go before the host's own when they are not 0. They are for each address.
 	ConnectTimeout, ActiveTimeout time.Duration
+	// HostHeader is the Host header; left out, it is the host's own name and port (RFC 9110 §7.2).
+	HostHeader string
+	// Retries goes before the host's own, see [Definition]. RetryDelay is the wait before each. RetryOn are the statuses of an
+	// answer that another address is asked after; 502 to 504 when there are none.
+	Retries    *int
+	RetryDelay time.Duration
+	RetryOn    []StatusRange
 	// StickyKey is what balancing: sticky goes by.
 	StickyKey string
 	// Correlation is the value of the host's correlation header.
 	Correlation string
 	// Logf, when set, gets a line for every address that failed and the one that took the upgrade after them.
 	Logf func(level slog.Level, format string, args ...any)
+
+	plain bool // it is no upgrade
 }
 
 // Upgrade opens a WebSocket at the host: at the first of its addresses that
@@ -46,6 +60,14 @@ func (h *Host) Upgrade(ctx context.Context, call *Call) (*engine.Socket, error) 
 	if !h.def.AllowHTTP11 {
 		return nil, h.fail(call, 502, "does not allow HTTP/1.1 (allowHTTP11: false), without which there is no WebSocket", nil)
 	}
+	c := h.settings(call)
+	so := &course{}
+	err := h.enter(ctx, &c, so, func(a *address) bool { return h.attempt(ctx, &c, a, so) })
+	return so.socket, err
+}
+
+// settings is the call with the host's own where it has none.
+func (h *Host) settings(call *Call) Call {
 	c := *call
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = h.def.ConnectTimeout
@@ -53,21 +75,30 @@ func (h *Host) Upgrade(ctx context.Context, call *Call) (*engine.Socket, error) 
 	if c.ActiveTimeout == 0 {
 		c.ActiveTimeout = h.def.ActiveTimeout
 	}
+	if c.Retries == nil {
+		c.Retries = h.def.Retries
+	}
+	return c
+}
+
+// enter takes a place at the host, past its breaker, and tries its addresses.
+// With an error the place is given back.
+func (h *Host) enter(ctx context.Context, c *Call, so *course, try func(*address) bool) error {
 	trial, why := h.pool.admit()
 	if why != "" {
-		return nil, h.fail(&c, 503, why, nil)
+		return h.fail(c, 503, why, nil)
 	}
-	if err := h.queue(ctx, &c); err != nil {
+	if err := h.queue(ctx, c); err != nil {
 		h.pool.settle(trial, nothing, "")
-		return nil, err
+		return err
 	}
-	so := h.upgradeAnywhere(ctx, &c)
+	done := h.anywhere(ctx, c, so, try)
 	h.pool.settle(trial, so.how, so.why)
-	if so.socket == nil {
+	if !done && so.response == nil {
 		h.slots.release()
-		return nil, so.error()
+		return so.error()
 	}
-	return so.socket, nil
+	return nil
 }
 
 // queue waits for a place at the host.
@@ -81,21 +112,23 @@ func (h *Host) queue(ctx context.Context, c *Call) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(ctx.Err(), context.Canceled):
+	case gone(ctx):
 		return h.cancelled(ctx)
 	}
 	return h.fail(c, 503, fmt.Sprintf("all %d connections are in use", h.slots.limit), err)
 }
 
-// course is how an upgrade has gone so far, from address to address.
+// course is how an upgrade or a request has gone so far, from address to address.
 type course struct {
-	socket *engine.Socket // nil: not open
-	err    error          // of the last attempt
-	how    outcome        // of the last attempt
-	why    string         // it failed
-	sent   bool           // the last address had taken the request
-	count  int            // of attempts that failed
-	whys   []string
+	socket   *engine.Socket // nil: not open
+	response *http.Response // nil: not answered
+	err      error          // of the last attempt
+	how      outcome        // of the last attempt
+	why      string         // it failed
+	sent     bool           // the last address had taken the request
+	again    func() bool    // whether it may then be sent to another; nil: it may
+	count    int            // of attempts that failed
+	whys     []string
 }
 
 // failed notes an attempt that failed.
@@ -124,34 +157,51 @@ func (u *course) error() error {
 	return u.err
 }
 
-// upgradeAnywhere asks one address after the other. An address that was never
-// sent the request costs no retry; asking the same ones again does.
-func (h *Host) upgradeAnywhere(ctx context.Context, c *Call) *course {
-	so := &course{}
+// anywhere asks one address after the other, until try has succeeded. An address
+// that was never sent the request costs no retry; asking the same ones again does.
+func (h *Host) anywhere(ctx context.Context, c *Call, so *course, try func(*address) bool) bool {
 	retries := 1
-	if h.def.Retries != nil {
-		retries = *h.def.Retries
+	if c.Retries != nil {
+		retries = *c.Retries
 	}
 	for round := 0; ; round++ {
 		for a, err := range h.pool.candidates(ctx, c) {
+			if so.sent && so.again != nil && !so.again() {
+				return false
+			}
 			if so.sent || round > 0 {
-				if retries--; retries < 0 {
-					return so
+				if retries--; retries < 0 || !pause(ctx, c.RetryDelay) {
+					return false
 				}
 			}
-			if err == nil && h.attempt(ctx, c, a, so) {
-				return so
+			if err == nil && try(a) {
+				return true
 			}
 			if err != nil {
 				h.noAddress(ctx, c, so, err)
 			}
-			if !elsewhere(ctx, so.err) {
-				return so
+			if !elsewhere(ctx, c, so.err) {
+				return false
 			}
 		}
-		if h.def.Retries == nil || retries <= 0 || so.count == 0 {
-			return so
+		if c.Retries == nil || retries <= 0 || so.count == 0 {
+			return false
 		}
+	}
+}
+
+// pause waits before a retry; false when ctx ends first.
+func pause(ctx context.Context, delay time.Duration) bool {
+	if delay == 0 {
+		return true
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -29,6 +29,7 @@ type benchCommand struct {
 	Compare     *target       `placeholder:"URL" help:"Measure this WebSocket too, its rounds between those of the other, and print ratios."`
 	PID2        int           `name:"pid2" placeholder:"PID" help:"As --pid, of the process behind --compare."`
 	Idle        bool          `help:"Measure the memory that open connections without traffic cost --pid, in one round."`
+	Upgrades    bool          `help:"Measure upgrades instead of messages: open and close connections, --connections at a time."`
 	JSON        bool          `name:"json" help:"Print one JSON object instead of the table."`
 }
 
@@ -38,6 +39,9 @@ Every connection keeps --window messages in flight and answers each reply with t
 to compare: throughput and latency also depend on what bench and the back end leave of the machine, and the row "CPU of bench"
 says how much that is. A reply is any data message; what it holds is not looked at, so that a policy may change it.
 
+With --upgrades nothing is sent but the Close: one upgrade is a TCP connection, the handshake with the answer checked, and the
+Close of both sides. Latency is then from the connect to the 101.
+
 For --idle start the measured process afresh: one that had traffic before reuses memory it already holds.
 
 Latency is measured from the write of a message to the read of its reply, to 1/64. The exit code is 1 when a connection failed.
@@ -45,6 +49,7 @@ Latency is measured from the write of a message to the read of its reply, to 1/6
     framegate bench ws://127.0.0.1:8080/echo --pid "$(pgrep -f 'framegate run')"
     framegate bench ws://127.0.0.1:8080/echo --pid 4711 --compare ws://127.0.0.1:9910/ --pid2 4712
     framegate bench ws://127.0.0.1:8080/echo --connections 16 --size 65536 --window 2 --rounds 5 --json
+    framegate bench ws://127.0.0.1:8080/echo --upgrades --connections 16 --pid 4711
     framegate bench ws://127.0.0.1:8080/echo --idle --connections 4000 --pid 4711`
 }
 
@@ -64,6 +69,8 @@ func (c *benchCommand) Validate() error {
 		return errors.New("--duration must be more than 0, and --warmup cannot be negative")
 	case c.PID2 != 0 && c.Compare == nil:
 		return errors.New("--pid2 belongs to --compare")
+	case c.Idle && c.Upgrades:
+		return errors.New("--idle and --upgrades are two measurements: give one of them")
 	case c.Idle && (c.PID == 0 || c.Compare != nil && c.PID2 == 0):
 		return errors.New("--idle needs --pid, and --pid2 with --compare: it measures their memory")
 	}
@@ -80,9 +87,12 @@ func (c *benchCommand) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
-	if c.Idle {
+	switch {
+	case c.Idle:
 		err = measureIdle(ctx, l, subjects)
-	} else {
+	case c.Upgrades:
+		err = measureUpgrades(ctx, l, subjects, c.Rounds)
+	default:
 		err = measure(ctx, l, subjects, c.Rounds)
 	}
 	if err != nil {

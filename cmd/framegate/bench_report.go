@@ -17,6 +17,7 @@ type figure int
 
 const (
 	perSecond figure = iota
+	upgradesPerSecond
 	megabytes
 	p50
 	p90
@@ -24,6 +25,8 @@ const (
 	p999
 	cpuEach
 	ownCPUEach
+	cpuEachUpgrade
+	ownCPUEachUpgrade
 	residentEach
 	residentAll
 	figureCount
@@ -34,16 +37,19 @@ var figureNames = [figureCount]struct {
 	label, json string
 	digits      int
 }{
-	perSecond:    {"messages/s", "messagesPerSecond", 0},
-	megabytes:    {"MB/s", "megabytesPerSecond", 2},
-	p50:          {"p50 µs", "p50Micros", 0},
-	p90:          {"p90 µs", "p90Micros", 0},
-	p99:          {"p99 µs", "p99Micros", 0},
-	p999:         {"p99.9 µs", "p999Micros", 0},
-	cpuEach:      {"CPU µs/message", "cpuMicrosPerMessage", 2},
-	ownCPUEach:   {"CPU of bench", "benchCpuMicrosPerMessage", 2},
-	residentEach: {"KiB/connection", "residentKiBPerConnection", 2},
-	residentAll:  {"MiB in all", "residentMiB", 1},
+	upgradesPerSecond: {"upgrades/s", "upgradesPerSecond", 0},
+	cpuEachUpgrade:    {"CPU µs/upgrade", "cpuMicrosPerUpgrade", 1},
+	ownCPUEachUpgrade: {"CPU of bench", "benchCpuMicrosPerUpgrade", 1},
+	perSecond:         {"messages/s", "messagesPerSecond", 0},
+	megabytes:         {"MB/s", "megabytesPerSecond", 2},
+	p50:               {"p50 µs", "p50Micros", 0},
+	p90:               {"p90 µs", "p90Micros", 0},
+	p99:               {"p99 µs", "p99Micros", 0},
+	p999:              {"p99.9 µs", "p999Micros", 0},
+	cpuEach:           {"CPU µs/message", "cpuMicrosPerMessage", 2},
+	ownCPUEach:        {"CPU of bench", "benchCpuMicrosPerMessage", 2},
+	residentEach:      {"KiB/connection", "residentKiBPerConnection", 2},
+	residentAll:       {"MiB in all", "residentMiB", 1},
 }
 
 // figures are those of one round; NaN is one that was not measured.
@@ -56,13 +62,16 @@ func unknownFigures() (f figures) {
 	return f
 }
 
+// quantiles are the shares of all that take no longer.
+var quantiles = map[figure]float64{p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999}
+
 // figures computes them; watched says that CPU times were taken of another process.
 func (r *round) figures(payload int, watched bool) figures {
 	f := unknownFigures()
 	messages := float64(r.messages)
 	f[perSecond] = messages / r.took.Seconds()
 	f[megabytes] = f[perSecond] * float64(payload) / 1e6
-	for at, q := range map[figure]float64{p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999} {
+	for at, q := range quantiles {
 		f[at] = micros(r.latencies.quantile(q))
 	}
 	if r.messages > 0 && watched {
@@ -207,6 +216,9 @@ func (b benchReport) writeTable(w io.Writer) error {
 // heading says what was done.
 func (b benchReport) heading() string {
 	c := b.command
+	if c.Upgrades {
+		return fmt.Sprintf("upgrades and closes, %d at a time; medians of %d rounds of %v", c.Connections, c.Rounds, c.Duration)
+	}
 	if c.Idle {
 		return fmt.Sprintf("%d idle connections, memory after %v", c.Connections, c.Duration)
 	}

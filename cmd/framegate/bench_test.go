@@ -328,6 +328,61 @@ func TestBenchReportsProcesses(t *testing.T) {
 	}
 }
 
+func TestBenchCountsUpgrades(t *testing.T) {
+	var opened, closed atomic.Uint64
+	url := startRaw(t, func(c net.Conn, key string) {
+		opened.Add(1)
+		io.WriteString(c, switching(key)+"\r\n")
+		var r wire.Reader
+		for in := make([]byte, 1); ; {
+			if _, err := io.ReadFull(c, in); err != nil {
+				return
+			}
+			if ev, _, err := r.Next(in); err == nil && ev.Kind == wire.Control && ev.Op == wire.Close {
+				closed.Add(1)
+				io.WriteString(c, serverFrame(wire.Text, "a message before")+serverFrame(wire.Close, string(ev.Payload)))
+				return
+			}
+		}
+	})
+	code, out, errs := framegate(t, "", "bench", url, "--upgrades", "--connections=2", "--rounds=1", "--warmup=0s", "--duration=100ms", "--json")
+	var report struct {
+		Results []struct{ Median map[string]float64 }
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitDone {
+		t.Fatalf("exit code %d, %v\n%s%s", code, err, out, errs)
+	}
+	m := report.Results[0].Median
+	if n := m["upgradesPerSecond"]; n <= 0 || n > 10*float64(opened.Load())+1 || opened.Load() != closed.Load() {
+		t.Errorf("%v upgrades/s, the server saw %d upgrades and %d Closes", n, opened.Load(), closed.Load())
+	}
+	if _, messages := m["messagesPerSecond"]; messages || m["p50Micros"] <= 0 {
+		t.Errorf("%s", out)
+	}
+}
+
+func TestBenchUpgradesThatFail(t *testing.T) {
+	for _, test := range []struct{ what, answer, want string }{
+		{"refused", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "no connection: upgrade: upgrade refused: 403 Forbidden"},
+		{"no Close", "", "close: EOF"},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			url := startRaw(t, func(c net.Conn, key string) {
+				if test.answer != "" {
+					io.WriteString(c, test.answer)
+					return
+				}
+				io.WriteString(c, switching(key)+"\r\n")
+				io.ReadFull(c, make([]byte, 8)) // the Close
+			})
+			code, _, errs := framegate(t, "", "bench", url, "--upgrades", "--connections=1", "--rounds=1", "--warmup=0s", "--duration=20s")
+			if code != exitFailed || !strings.Contains(errs, test.want) {
+				t.Errorf("exit code %d, standard error should hold %q:\n%s", code, test.want, errs)
+			}
+		})
+	}
+}
+
 func TestBenchMessages(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "binary")
 	if err := os.WriteFile(binary, []byte{0xff}, 0o600); err != nil {

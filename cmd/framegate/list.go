@@ -33,13 +33,7 @@ func (c *listCommand) Run(ctx context.Context, std stdio) error {
 	case "filters":
 		return listFilters(out)
 	case "attributes":
-		for _, name := range slices.Sorted(slices.Values(engine.EngineAttributes())) {
-			if strings.HasSuffix(name, ".") { // a family
-				name += "NAME"
-			}
-			fmt.Fprintf(out, "%s\t%s\n", name, engine.AttributeHooks(name))
-		}
-		return nil
+		return listAttributes(out)
 	}
 	snapshot, problems, end, err := loadOnce(ctx, c.Dir)
 	defer end()
@@ -58,6 +52,9 @@ func (c *listCommand) Run(ctx context.Context, std stdio) error {
 		for _, w := range snapshot.Ports[name].Websockets {
 			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", name, w.Path, strings.TrimSpace(hooks(w)), w.At)
 		}
+		for _, r := range snapshot.Ports[name].Routes {
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", name, r.Path, answers(r), r.At)
+		}
 	}
 	return nil
 }
@@ -69,6 +66,29 @@ func listFilters(out *tabwriter.Writer) error {
 			return err
 		}
 		fmt.Fprintf(out, "%s\t%s\t%s\n", k.Type, k.Hooks, doc.Summary)
+	}
+	return nil
+}
+
+// listAttributes prints what messages have: attributes of the engine, and those that only filters set.
+func listAttributes(out *tabwriter.Writer) error {
+	texts := make(map[string]string)
+	for _, name := range engine.EngineAttributes() {
+		shown := name
+		if strings.HasSuffix(name, ".") { // a family
+			shown += "NAME"
+		}
+		texts[shown] = engine.AttributeText(name)
+	}
+	for _, k := range filters.All() {
+		for _, name := range k.Writes {
+			if texts[name] == "" && engine.AttributeText(name) == "" {
+				texts[name] = "Set by " + strings.Join(filters.Setters(name), ", ") + "."
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		fmt.Fprintf(out, "%s\t%s\n", name, texts[name])
 	}
 	return nil
 }

@@ -82,6 +82,9 @@ func writePorts(std stdio, ports []console.Port) error {
 		if p.Switched {
 			state += " by hand"
 		}
+		if p.Missing != "" {
+			state = "waits for " + printable(p.Missing)
+		}
 		var urls []string
 		for _, address := range p.Addresses {
 			scheme := "ws"

@@ -23,8 +23,6 @@ import (
 )
 
 const (
-	// shutdownTime is what sessions have to end once the process was told to.
-	shutdownTime = 15 * time.Second
 	// stateSize bounds what filters and scripts keep beyond a session, in bytes, until the configuration says.
 	stateSize = 64 << 20
 	// devPayloads is how many bytes of payloads `framegate dev` keeps of each message.
@@ -60,6 +58,7 @@ func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
 	s.scripts = scripts.NewLibrary(scripts.Limits{}, options.State, s.log)
 	options.Scripts = s.scripts
 	s.gateway = engine.New(s.log, s.keeping(policies.Loader(dir, options)))
+	s.gateway.State = s.state
 	return s, nil
 }
 
@@ -156,6 +155,7 @@ func (s *server) serve(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			s.leave()
 			return s.stop()
 		case <-hangup:
 			s.reload(ctx, "SIGHUP")
@@ -187,11 +187,20 @@ func (s *server) reload(ctx context.Context, why string) {
 	}
 }
 
+// leave says that new clients should go elsewhere, and lets the load balancer notice.
+func (s *server) leave() {
+	s.gateway.Leave()
+	if delay := s.gateway.Snapshot().Shutdown.Delay; delay > 0 {
+		s.log.Info("leaving: not ready any more", "ports close in", delay)
+		time.Sleep(delay)
+	}
+}
+
 // stop ends every session with 1001, and then everything else.
 func (s *server) stop() error {
 	defer s.close()
 	s.log.Info("stopping", "sessions", s.gateway.Sessions().Len())
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	ctx, cancel := context.WithTimeout(context.Background(), s.gateway.Snapshot().Shutdown.Timeout)
 	defer cancel()
 	err := s.gateway.Shutdown(ctx)
 	if s.console != nil {
@@ -234,6 +243,9 @@ func (s *server) banner() {
 					first = url
 				}
 			}
+			for _, r := range p.Routes {
+				fmt.Fprintf(out, "  port %-10s %s://%s%s  %s\n", name, strings.Replace(scheme, "ws", "http", 1), address.Address, r.Path, answers(r))
+			}
 		}
 	}
 	if s.echo != nil {
@@ -267,6 +279,14 @@ func hooks(w *engine.Websocket) string {
 		}
 	}
 	return "  (" + strings.Join(parts, ", ") + ")"
+}
+
+// answers names the policy of a route, and the methods that it takes.
+func answers(r *engine.Route) string {
+	if len(r.Methods) == 0 {
+		return "(request: " + r.Request.Name + ")"
+	}
+	return "(" + strings.Join(r.Methods, ", ") + " request: " + r.Request.Name + ")"
 }
 
 // writeProblems prints problems as a person reads them.

@@ -15,9 +15,11 @@ type Port struct {
 	TLS         []string `json:"tls,omitempty"` // those of the addresses that speak TLS
 	Disabled    bool     `json:"disabled,omitempty"`
 	Switched    bool     `json:"switched,omitempty"` // enabled or disabled by hand, against the configuration
+	Missing     string   `json:"missing,omitempty"`  // the remote host that is down, and without which the port does not listen
 	Connections int      `json:"connections"`        // open now, sessions among them
 	Sessions    int      `json:"sessions"`           // open now
 	Websockets  []string `json:"websockets"`         // their paths
+	Routes      []string `json:"routes,omitempty"`   // their paths
 }
 
 // Ports is what GET /api/v1/ports says.
@@ -43,7 +45,7 @@ func portsOf(snapshot *engine.Snapshot, infos []engine.PortInfo) []Port {
 
 func portOf(snapshot *engine.Snapshot, info engine.PortInfo) Port {
 	port := Port{
-		Name: info.Name, Addresses: []string{}, Disabled: !info.Enabled, Switched: info.Switched,
+		Name: info.Name, Addresses: []string{}, Disabled: !info.Enabled, Switched: info.Switched, Missing: info.Missing,
 		Connections: info.Connections, Sessions: info.Sessions, Websockets: []string{},
 	}
 	for _, a := range info.Addresses {
@@ -55,6 +57,9 @@ func portOf(snapshot *engine.Snapshot, info engine.PortInfo) Port {
 	if p := snapshot.Ports[info.Name]; p != nil {
 		for _, w := range p.Websockets {
 			port.Websockets = append(port.Websockets, w.Path)
+		}
+		for _, r := range p.Routes {
+			port.Routes = append(port.Routes, r.Path)
 		}
 	}
 	return port

@@ -13,7 +13,8 @@ import (
 // Headers is empty and ready; a nil *Headers can be read.
 type Headers struct {
 	fields []field
-	size   int // as AppendTo writes them
+	size   int     // as AppendTo writes them
+	packed *packed // the fields, where they are not in fields
 }
 
 type field struct{ name, value string }
@@ -96,11 +97,8 @@ func (h *Headers) Values(name string) iter.Seq[string] {
 // All is all fields in order. The Headers must not be changed meanwhile.
 func (h *Headers) All() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		if h == nil {
-			return
-		}
-		for _, f := range h.fields {
-			if !yield(f.name, f.value) {
+		for i := range h.Len() {
+			if f := h.at(i); !yield(f.name, f.value) {
 				return
 			}
 		}
@@ -109,10 +107,20 @@ func (h *Headers) All() iter.Seq2[string, string] {
 
 // Len is the number of fields.
 func (h *Headers) Len() int {
-	if h == nil {
+	switch {
+	case h == nil:
 		return 0
+	case h.packed != nil:
+		return h.packed.len()
 	}
 	return len(h.fields)
+}
+
+func (h *Headers) at(i int) field {
+	if h.packed != nil {
+		return h.packed.field(i)
+	}
+	return h.fields[i]
 }
 
 // Add adds a field at the end. Spaces and tabs around value are cut. Errors wrap [ErrHeaderName], [ErrHeaderValue] or
@@ -125,6 +133,7 @@ func (h *Headers) Add(name, value string) error {
 	if h.size+f.size() > MaxHeaders {
 		return fmt.Errorf("header %s: %w", name, ErrHeadersTooLong)
 	}
+	h.unpack()
 	h.fields = append(h.fields, f)
 	h.size += f.size()
 	return nil
@@ -133,6 +142,7 @@ func (h *Headers) Add(name, value string) error {
 // Set gives the first field with this name the value and removes the others; where there is none it adds one at the end. The
 // field's place and the case of its name stay. Errors are those of [Headers.Add].
 func (h *Headers) Set(name, value string) error {
+	h.unpack()
 	for i, old := range h.fields {
 		if !equalFold(old.name, name) {
 			continue
@@ -156,6 +166,7 @@ func (h *Headers) Set(name, value string) error {
 func (h *Headers) Del(name string) { h.del(name, 0) }
 
 func (h *Headers) del(name string, from int) {
+	h.unpack()
 	kept := h.fields[:from]
 	for _, f := range h.fields[from:] {
 		if equalFold(f.name, name) {
@@ -173,7 +184,7 @@ func (h *Headers) Clone() *Headers {
 	if h == nil {
 		return &Headers{}
 	}
-	return &Headers{fields: append([]field(nil), h.fields...), size: h.size}
+	return &Headers{fields: h.list(), size: h.size}
 }
 
 // AppendTo appends a line "Name: value\r\n" for each field to dst, without the empty line that ends a block.

@@ -54,6 +54,12 @@ type Keys struct {
 	one bool
 }
 
+// NewMask returns a single key, for who sends too few frames to have [Keys].
+func NewMask() (key [4]byte) {
+	crand.Read(key[:])
+	return key
+}
+
 // Next returns a fresh key.
 func (k *Keys) Next() (key [4]byte) {
 	if k.one {
