@@ -36,12 +36,12 @@ func (s *mapState) Delete(bucket, key string) error {
 	return nil
 }
 
-func (s *mapState) Add(string, string, int64, time.Duration) (int64, error) {
-	return 0, errors.New("not here")
+func (s *mapState) Take(string, string, int64, Allowance) (Taken, error) {
+	panic("revocations take nothing")
 }
 
-func (s *mapState) Take(string, string, int64, Allowance) (Taken, error) {
-	return Taken{}, errors.New("not here")
+func (s *mapState) Add(string, string, int64, time.Duration) (int64, error) {
+	return 0, errors.New("not here")
 }
 
 // identified is a gateway with a turned clock whose upgrade policy gives the

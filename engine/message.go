@@ -26,6 +26,7 @@ type Message struct {
 	body      []byte
 	lent      []*buffer // that new bodies were made in
 	changed   bool
+	private   bool // the traffic log keeps no payloads: nor does the trail
 	withheld  bool
 	attrs     attrs
 	verdict   Verdict
@@ -252,6 +253,10 @@ func (m *Message) Fail(status int, format string, args ...any) {
 	m.run.headers = Headers{}
 	m.run.reason = fmt.Sprintf(format, args...)
 }
+
+// Settle says how the run of the hook's policy has ended, whatever its arrows
+// say and although a fault handler has run.
+func (m *Message) Settle(pass bool) { m.run.settled = &pass }
 
 // Challenge adds a header to the refusal that a preceding Fail announced, such
 // as WWW-Authenticate or Retry-After. A name may be added more than once, as for

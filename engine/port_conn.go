@@ -29,13 +29,13 @@ type httpPhase struct {
 	begun []byte         // what was read together with the PROXY header
 	ahead []byte         // what was read beyond the last request
 
-	secured bool // what the connection carries is TLS
-	line    bool // the request line has been read
-	more    bool // the client was refused while it may still be sending
-
-	pending abandoner   // taken out of fasthttp, not yet running: a dialled session or a request
+	secured bool        // what the connection carries is TLS
+	line    bool        // the request line has been read
+	more    bool        // the client was refused while it may still be sending
 	busy    atomic.Bool // with a request on a route
 	ending  atomic.Bool // the listener has closed: no more requests
+
+	pending abandoner // taken out of fasthttp, not yet running: a dialled session or a request
 }
 
 // saw looks for the end of the request line, for the answer to a request that is

@@ -19,8 +19,9 @@ import (
 // and scripts. An attribute that is not set and has no default aborts the
 // policy; nothing is ever silently left out.
 type Selector struct {
-	text  string
-	parts []part
+	text    string
+	parts   []part
+	written bool // a field has it, perhaps as an empty text
 }
 
 // part is a literal text, or one ${…}.
@@ -49,7 +50,7 @@ func (e *MissingAttribute) Error() string {
 // ParseSelector compiles the text of a field. The error says at which character
 // the text is wrong.
 func ParseSelector(text string) (Selector, error) {
-	s := Selector{text: text}
+	s := Selector{text: text, written: true}
 	for rest := text; rest != ""; {
 		at := strings.Index(rest, "${")
 		switch {
@@ -99,6 +100,9 @@ func (s Selector) Text() string { return s.text }
 
 // IsZero tells whether the field was left out or empty.
 func (s Selector) IsZero() bool { return s.text == "" }
+
+// Written tells whether the field was there, be it with an empty text.
+func (s Selector) Written() bool { return s.written || s.text != "" }
 
 // Literal returns the text when nothing in it depends on the message.
 func (s Selector) Literal() (string, bool) {

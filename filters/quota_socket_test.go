@@ -107,7 +107,7 @@ policies:
 
 func TestCostOfMessagesOverASocket(t *testing.T) {
 	clock := new(hourglass)
-	g := startWith(t, clock.now, nil, "onUpgrade: admit\nonClientFrame: count", `
+	g := startAt(t, clock.now, "onUpgrade: admit\nonClientFrame: count", `
 policies:
   admit: {filters: [{type: connect-to-url, url: ws://HOST/}]}
   count:

@@ -58,7 +58,7 @@ func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
 	s.scripts = scripts.NewLibrary(scripts.Limits{}, options.State, s.log)
 	options.Scripts = s.scripts
 	s.gateway = engine.New(s.log, s.keeping(policies.Loader(dir, options)))
-	s.gateway.State = s.state
+	s.gateway.State = options.State
 	return s, nil
 }
 
