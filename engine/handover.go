@@ -30,7 +30,7 @@ func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) 
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
 	deflate, extension := u.acceptDeflate(q)
 	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
-	s.places, s.release = u.places, upstream.Release
+	s.release = upstream.Release
 	head := u.switching(q, extension)
 	u.record(q)
 	c.http.pending = s
@@ -53,9 +53,7 @@ func (s *Session) freeHost() {
 	if s.release != nil {
 		s.release()
 	}
-	for _, at := range s.places {
-		s.gateway.sessions.release(at)
-	}
+	s.leavePlaces()
 }
 
 // acceptDeflate chooses among the client's offers of compression, where it ends at the gateway.

@@ -171,10 +171,9 @@ func (l *leg) finish(deadline time.Time) {
 	if _, ok := l.conn.(interface{ CloseWrite() error }); !ok || l.conn.SetReadDeadline(deadline) != nil {
 		return
 	}
-	scratch := takeBuffer(false)
-	defer giveBuffer(scratch)
-	for range 1024 {
-		if _, err := l.conn.Read(scratch.b); err != nil {
+	scratch := make([]byte, 1<<10) // small: all sessions may end at once
+	for range 16 << 10 {
+		if _, err := l.conn.Read(scratch); err != nil {
 			return
 		}
 	}

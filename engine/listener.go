@@ -124,11 +124,11 @@ func (l *listener) newServer(p *Port) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                       l.serveHTTP,
 		ErrorHandler:                  l.badRequest,
+		HeaderReceived:                withoutBody,
 		ReadTimeout:                   p.Limits.Handshake,
 		WriteTimeout:                  p.Limits.Handshake,
 		IdleTimeout:                   p.Limits.Handshake,
 		ReadBufferSize:                p.Limits.Header + p.Limits.URI + maxVerb,
-		MaxRequestBodySize:            maxRequestBody,
 		KeepHijackedConns:             true,
 		ReduceMemoryUsage:             true, // the readers go back to their pool before the handler runs, also those of sessions
 		NoDefaultServerHeader:         true,
@@ -142,8 +142,23 @@ func (l *listener) newServer(p *Port) *fasthttp.Server {
 // maxVerb is room for the rest of the request line beside the target.
 const maxVerb = 64
 
-// maxRequestBody bounds bodies of requests, which no upgrade has.
-const maxRequestBody = 1 << 20
+// withoutBody makes fasthttp leave the body of a request where it is, so that it
+// delays nothing: a route reads it when its policy wants it, and whatever else has
+// a body ends the connection. Framing is read from the headers as they came.
+func withoutBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	h.SetContentLength(0)
+	h.Del("Expect")
+	return fasthttp.RequestConfig{}
+}
+
+// endAfterBody makes the connection of a request with a body that nobody is going
+// to read end with the answer: the body must not be taken for the next request.
+func endAfterBody(ctx *fasthttp.RequestCtx, q *Request, c *portConn) {
+	if f, refused := framingOf(q); refused != nil || f.length != 0 {
+		ctx.SetConnectionClose()
+		c.http.more = true
+	}
+}
 
 // quietLogger drops what fasthttp says about single connections: clients that
 // go away, requests that are no HTTP. Both are answered or closed already.

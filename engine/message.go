@@ -26,6 +26,7 @@ type Message struct {
 	body      []byte
 	lent      []*buffer // that new bodies were made in
 	changed   bool
+	private   bool // the traffic log keeps no payloads: nor does the trail
 	withheld  bool
 	attrs     attrs
 	verdict   Verdict
@@ -36,6 +37,7 @@ type Message struct {
 	log       *slog.Logger
 	run       run
 	clock     func() time.Time
+	http      *content // of a request on a route; else nil
 }
 
 // Offer is what of the client's offers goes on to the remote host.
@@ -82,9 +84,14 @@ const maxSends = 100
 func (m *Message) From() Side { return m.from }
 
 // Body is content.body: the payload of a data message, or the body of the HTTP
-// answer while there is one. It is valid until the filter returns and must not
-// be changed in place.
+// answer to an upgrade. On a route it is the request's body, read into memory now,
+// until a filter sets it or a remote host answers: then it is the answer's. Where
+// that is too long it is nil, and the filter that asked fails. It is valid until
+// the filter returns and must not be changed in place.
 func (m *Message) Body() []byte {
+	if m.http != nil {
+		return m.content()
+	}
 	if m.Answer != nil {
 		return m.Answer.Body
 	}
@@ -93,6 +100,9 @@ func (m *Message) Body() []byte {
 
 // SetBody replaces content.body. It keeps p, which must not change afterwards.
 func (m *Message) SetBody(p []byte) {
+	if m.http != nil {
+		m.http.changed, m.Answer.Stream = true, nil
+	}
 	if m.Answer != nil {
 		m.Answer.Body = p
 		return
@@ -101,12 +111,16 @@ func (m *Message) SetBody(p []byte) {
 	m.body, m.changed = p, true
 }
 
-// Changed tells whether a filter replaced content.body of a data message.
-func (m *Message) Changed() bool { return m.changed }
+// Changed tells whether a filter replaced content.body of a data message, or of
+// a request on a route since it came or since the host has answered.
+func (m *Message) Changed() bool { return m.changed || m.http != nil && m.http.changed }
 
 // Context ends with the session, the upgrade's deadline or the policy's. Calls
 // out of a filter must honour it.
 func (m *Message) Context() context.Context {
+	if m.http != nil && m.http.watch != nil {
+		m.http.watch()
+	}
 	if m.ctx != nil {
 		return m.ctx
 	}
@@ -148,6 +162,14 @@ func (m *Message) Logger() *slog.Logger {
 func (m *Message) Connect(s *Socket) {
 	m.disconnect()
 	m.upstream = s
+}
+
+// Reserve counts the session that an upgrade makes, or a request, under a key of a
+// counter, unless limit are counted there already; in any case it tells how many
+// are. It counts until the session, the refused upgrade or the request has ended,
+// over reloads too. What is counted under the key already is not counted again.
+func (m *Message) Reserve(counter, key string, limit int) (ok bool, open int) {
+	return m.Session.reserve(place{counter: counter, key: key}, limit)
 }
 
 // Connected tells whether the policy has connected to a remote host.

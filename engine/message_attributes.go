@@ -21,7 +21,7 @@ func (m *Message) Get(a Attr) Value {
 		return m.attrs.get(a.name)
 	case contentBody:
 		if m.Answer != nil {
-			return textView(m.Answer.Body)
+			return textView(m.Body())
 		}
 		return textOf(m.Op, m.body)
 	case sessionID:

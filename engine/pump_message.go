@@ -119,7 +119,7 @@ func (p *pump) decide(ev *wire.Event) error {
 	m := p.msg
 	m.reset(ev.Op, ev.Payload, ev.Fragments)
 	defer m.giveBack()
-	m.run.following = p.following()
+	m.run.following, m.private = p.following(), p.rules.Log.Payload == 0
 	var out Outcome
 	if p.policy != nil {
 		out = p.policy.Top(m, p.rules.snapshot.FaultHandler)

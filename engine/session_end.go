@@ -32,6 +32,13 @@ func (s *Session) note(c Cause) bool {
 	return true
 }
 
+// isEnding tells whether something has ended the session, or is about to.
+func (s *Session) isEnding() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending != nil
+}
+
 // cancelContext ends the session's context, which the first Close of a peer
 // does not: policies still run over the answers on their way back.
 func (s *Session) cancelContext() {
@@ -217,6 +224,11 @@ func (s *Session) closed(cause Cause) {
 	if !w.Log.Off {
 		s.gateway.journal.Add(&r)
 	}
+	s.closeLocals()
+}
+
+// closeLocals frees what filters kept.
+func (s *Session) closeLocals() {
 	for _, local := range s.locals {
 		for _, kept := range local {
 			if c, ok := kept.(io.Closer); ok {

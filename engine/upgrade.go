@@ -23,7 +23,6 @@ type upgrading struct {
 	s        *Session
 	m        *Message
 	answer   Answer
-	places   []place
 	outcome  Outcome
 }
 
@@ -44,11 +43,18 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	}()
 	q, conn, refused := l.request(ctx)
 	if refused != nil {
+		ctx.SetConnectionClose() // where the next request begins, nobody knows
 		writeAnswer(ctx, *refused)
 		return
 	}
 	if a, ok := l.g.probe(u.port, q); ok {
+		endAfterBody(ctx, q, conn)
 		writeAnswer(ctx, a)
+		return
+	}
+	if x := l.plain(snapshot, u.port, q, conn); x != nil {
+		taken = true
+		x.handOver(ctx)
 		return
 	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
@@ -59,6 +65,7 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	}
 	u.undo()
 	u.record(q)
+	endAfterBody(ctx, q, conn)
 	writeAnswer(ctx, u.answer)
 }
 
@@ -67,7 +74,7 @@ func (u *upgrading) run(q *Request) {
 	u.w = u.port.route(q)
 	switch {
 	case u.w == nil:
-		u.refuse(404, "no websocket at this path")
+		u.refuse(404, u.port.nothing(q))
 		return
 	case u.g.draining.Load():
 		u.refuse(503, "the gateway is shutting down")
@@ -124,7 +131,7 @@ func (u *upgrading) take(at place, limit int) bool {
 	if !u.g.sessions.reserve(at, limit) {
 		return false
 	}
-	u.places = append(u.places, at)
+	u.s.places = append(u.s.places, at)
 	return true
 }
 
@@ -195,10 +202,9 @@ func (u *upgrading) undo() {
 	if u.m != nil {
 		u.m.disconnect()
 	}
-	for _, at := range u.places {
-		u.g.sessions.release(at)
+	if u.s != nil {
+		u.s.leavePlaces()
 	}
-	u.places = nil
 }
 
 // record adds the upgrade to the journal.

@@ -119,7 +119,7 @@ func (c *compiler) envOf(p *Policy, s *Step, files fs.FS, asked *asked) *filters
 	return &filters.Env{
 		Policy: p.name, Filter: s.Name, Line: s.place.line, Hooks: c.facts[p.name].hooks,
 		Files: files, Hosts: c.hosts, Scripts: c.options.Scripts, State: c.options.State, Log: c.options.Log,
-		KeySets: c.keySets, Now: c.options.Now,
+		Live: c.live, KeySets: c.keySets, Now: c.options.Now,
 		Call:  func(name string) (*engine.Policy, error) { return found.call(asked, name) },
 		Cache: c.cache,
 		Store: func(name string) (*engine.Store, error) { return found.store(asked, name) },
