@@ -88,9 +88,6 @@ func (c *connecting) connect(m *engine.Message, at place) (bool, error) {
 		if call.StickyKey, err = at.host.StickyKey(m); err != nil {
 			return false, err
 		}
-		if m.Hook == engine.OnRequest {
-			return c.proxy(m, at.host, call)
-		}
 		socket, err := at.host.Upgrade(m.Context(), call)
 		var refused *remotehosts.Refused
 		switch {
