@@ -36,6 +36,10 @@ func (s *mapState) Delete(bucket, key string) error {
 	return nil
 }
 
+func (s *mapState) Take(string, string, int64, Allowance) (Taken, error) {
+	panic("revocations take nothing")
+}
+
 func (s *mapState) Add(string, string, int64, time.Duration) (int64, error) {
 	return 0, errors.New("not here")
 }
@@ -286,7 +290,7 @@ func TestRevokingNeedsAStateAndAHandle(t *testing.T) {
 	if _, err := i.Revoke(Revocation{}); err == nil {
 		t.Error("a revocation of nothing was taken")
 	}
-	if _, err := i.Revoke(Revocation{Handle: "jti:1", Until: i.now().Add(-time.Second)}); !errors.Is(err, errRevocationEnd) {
+	if _, err := i.Revoke(Revocation{Handle: "jti:1", Until: i.now().Add(-time.Second)}); !errors.Is(err, ErrPastRevocation) {
 		t.Errorf("a revocation of the past: %v", err)
 	}
 	i.State = nil

@@ -24,7 +24,9 @@ type Message struct {
 	seq       int64
 	fragments int
 	body      []byte
+	lent      []*buffer // that new bodies were made in
 	changed   bool
+	private   bool // the traffic log keeps no payloads: nor does the trail
 	withheld  bool
 	attrs     attrs
 	verdict   Verdict
@@ -162,6 +164,14 @@ func (m *Message) Connect(s *Socket) {
 	m.upstream = s
 }
 
+// Reserve counts the session that an upgrade makes, or a request, under a key of a
+// counter, unless limit are counted there already; in any case it tells how many
+// are. It counts until the session, the refused upgrade or the request has ended,
+// over reloads too. What is counted under the key already is not counted again.
+func (m *Message) Reserve(counter, key string, limit int) (ok bool, open int) {
+	return m.Session.reserve(place{counter: counter, key: key}, limit)
+}
+
 // Connected tells whether the policy has connected to a remote host.
 func (m *Message) Connected() bool { return m.upstream != nil }
 
@@ -244,6 +254,10 @@ func (m *Message) Fail(status int, format string, args ...any) {
 	m.run.reason = fmt.Sprintf(format, args...)
 }
 
+// Settle says how the run of the hook's policy has ended, whatever its arrows
+// say and although a fault handler has run.
+func (m *Message) Settle(pass bool) { m.run.settled = &pass }
+
 // Challenge adds a header to the refusal that a preceding Fail announced, such
 // as WWW-Authenticate or Retry-After. A name may be added more than once, as for
 // the challenges of several schemes.
@@ -290,6 +304,7 @@ func (m *Message) forget() {
 
 // reset makes the message ready for the next data message.
 func (m *Message) reset(op wire.Op, body []byte, fragments int) {
+	m.giveBack()
 	m.Op, m.body, m.fragments = op, body, fragments
 	m.changed, m.withheld = false, false
 	m.attrs = m.attrs[:0]

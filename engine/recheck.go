@@ -82,10 +82,10 @@ func (c recheck) run(g *Gateway) {
 
 var revokedCause = Cause{By: "revocation", Code: wire.CloseUnauthorized, Reason: "authentication revoked"}
 
-// revoke ends the session, unless what was revoked has been renewed since.
+// revoke ends the session, unless it has ended, or what was revoked has been
+// renewed since.
 func (s *Session) revoke(p *proof) bool {
-	st := s.standing.Load()
-	if st == nil || !st.has(p) {
+	if st := s.standing.Load(); st == nil || !st.has(p) || s.isEnding() {
 		return false
 	}
 	s.Stop(revokedCause)

@@ -7,14 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Revocation takes back what a handle stands for: a token, a key, all that a
 // subject has.
 type Revocation struct {
-	// Handle says what: "jti:ID" is a JWT by its id, "token:HASH" a token by the SHA-256 of its text in hexadecimal,
-	// "key:NAME" an API key by the name of its record, "subject:ID" everything of a subject.
+	// Handle says what: "jti:ID" is a JWT by its id, "token:HASH" a token ([TokenHandle]), "key:NAME" an API key and "user:NAME"
+	// a password by the name of the record, "subject:ID" everything of a subject.
 	Handle string `json:"handle"`
 	// IssuedBefore takes back only what was issued before, so that the subject can log in anew; what does not tell when it was
 	// issued counts as issued before. Zero: all.
@@ -28,9 +29,9 @@ const revocationBucket = "revocations"
 
 // Errors of revocations.
 var (
-	ErrNoState       = errors.New("the gateway keeps no state")
-	ErrNotRevoked    = errors.New("the handle is not revoked")
-	errRevocationEnd = errors.New("the end of the revocation is in the past")
+	ErrNoState        = errors.New("the gateway keeps no state")
+	ErrNotRevoked     = errors.New("the handle is not revoked")
+	ErrPastRevocation = errors.New("the end of the revocation is in the past")
 )
 
 // Revoke keeps a revocation in the gateway's state, and closes the sessions that
@@ -46,7 +47,7 @@ func (g *Gateway) Revoke(r Revocation) (closed int, err error) {
 		return 0, errors.New("revoke: the handle is missing")
 	case !r.Until.IsZero():
 		if ttl = r.Until.Sub(now); ttl <= 0 {
-			return 0, fmt.Errorf("revoke %q: %w", r.Handle, errRevocationEnd)
+			return 0, fmt.Errorf("revoke %q: %w", r.Handle, ErrPastRevocation)
 		}
 	}
 	text, err := json.Marshal(r)
@@ -67,8 +68,10 @@ func (g *Gateway) Revoke(r Revocation) (closed int, err error) {
 
 // Unrevoke takes a revocation back; [ErrNotRevoked] when there is none.
 func (g *Gateway) Unrevoke(handle string) error {
-	if _, found, err := g.Revocation(handle); err != nil || !found {
-		return errors.Join(err, ErrNotRevoked)
+	if _, found, err := g.Revocation(handle); err != nil {
+		return err
+	} else if !found {
+		return ErrNotRevoked
 	}
 	return g.State.Delete(revocationBucket, revocationKey(handle))
 }
@@ -97,6 +100,16 @@ func revocationKey(handle string) string {
 // handles lists all that an identity can be revoked by.
 func (id *Identity) handles() []string {
 	return append([]string{"subject:" + id.Subject}, id.Handles...)
+}
+
+// TokenHandle is what a token can be revoked by. Of a JWT the signature does not
+// count: some signatures can be written in several ways.
+func TokenHandle(token string) string {
+	if strings.Count(token, ".") == 2 {
+		token = token[:strings.LastIndexByte(token, '.')]
+	}
+	sum := sha256.Sum256([]byte(token))
+	return "token:" + hex.EncodeToString(sum[:])
 }
 
 // covers tells whether a revocation is about an identity that has its handle.
@@ -132,7 +145,7 @@ func (s *Session) hitBy(r Revocation) bool {
 			return s.revoke(p)
 		}
 	}
-	if len(st.proofs) == 0 && r.Handle == "subject:"+st.subject {
+	if len(st.proofs) == 0 && r.Handle == "subject:"+st.subject && !s.isEnding() {
 		s.Stop(revokedCause)
 		return true
 	}

@@ -34,6 +34,9 @@ func init() {
 // used; `origins`, as of a websocket, of the pages that may use it; and `referers`, the same by
 // the Referer header, or where a browser sends none with an upgrade, by the Origin.
 //
+// When a reload brings a store in which the record is gone, switched off (enabled: false),
+// or has another key, the sessions that were opened with the key end with 3000.
+//
 // It sets authentication.subject.id (the record's subject, or else its name in the
 // store), authentication.method (api-key), and authentication.subject.attributes (the
 // record without its secrets). The key can be revoked as key:NAME.
@@ -134,9 +137,9 @@ func (f *apiKey) load(env *Env) error {
 			return wrong("store", "correct the record, or take the field out", "client %q of store %q: %w", name, f.Store, err)
 		}
 		if f.Signature != nil {
-			err = f.loadSigner(c, record.Member("secret"))
+			err = f.loadSigner(env, c, record.Member("secret"))
 		} else {
-			err = f.loadKeys(c, record.Member("key"))
+			err = f.loadKeys(env, c, record.Member("key"))
 		}
 		if err != nil {
 			return err
@@ -146,12 +149,13 @@ func (f *apiKey) load(env *Env) error {
 }
 
 // loadSigner enters a client that signs.
-func (f *apiKey) loadSigner(c *client, secret engine.Value) error {
+func (f *apiKey) loadSigner(env *Env, c *client, secret engine.Value) error {
 	if secret.Kind() != engine.String || len(secret.String()) < minSigningSecret {
 		return wrong("store", "write `secret: '{{env \"NAME\"}}'`, a long random text that the client has too",
 			"client %q of store %q has no secret of %d bytes or more to sign with", c.name, f.Store, minSigningSecret)
 	}
 	c.secret = []byte(secret.String())
+	c.Recheck = env.Live.holds(f.Store, c.name, "secret", secret.String())
 	f.signers[c.name] = c
 	return nil
 }
@@ -160,7 +164,7 @@ func (f *apiKey) loadSigner(c *client, secret engine.Value) error {
 const minSigningSecret = 16
 
 // loadKeys enters a client under the hashes of its keys.
-func (f *apiKey) loadKeys(c *client, key engine.Value) error {
+func (f *apiKey) loadKeys(env *Env, c *client, key engine.Value) error {
 	hashes := keyHashes(key)
 	if len(hashes) == 0 {
 		return wrong("store", "give each client a key: "+hashHint, "client %q of store %q has no key", c.name, f.Store)
@@ -173,8 +177,9 @@ func (f *apiKey) loadKeys(c *client, key engine.Value) error {
 		if other := f.clients[sum]; other != nil {
 			return wrong("store", "give each client a key of its own", "clients %q and %q of store %q have the same key", other.name, c.name, f.Store)
 		}
-		holder := *c
-		holder.sum = sum
+		holder, who := *c, *c.Identity
+		who.Recheck = env.Live.holds(f.Store, c.name, "key", text)
+		holder.Identity, holder.sum = &who, sum
 		f.clients[sum] = &holder
 	}
 	return nil

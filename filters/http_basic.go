@@ -25,6 +25,9 @@ func init() {
 // `framegate hash` prints it (argon2id or bcrypt). Browsers cannot send the header
 // with a WebSocket unless the password stands in the URL; other clients can.
 //
+// When a reload brings a store in which the user is gone, switched off (enabled: false),
+// or has another password, the user's sessions end with 3000.
+//
 // It sets authentication.subject.id (the record's subject, or else the name),
 // authentication.method (basic), and authentication.subject.attributes (the record
 // without its secrets).
@@ -114,7 +117,11 @@ func (f *httpBasic) load(env *Env) error {
 		if err != nil {
 			return wrong("store", hashHint, "the password of user %q in store %q %w", name, f.Store, err)
 		}
-		f.users[name] = &user{identityOf("basic", "user:"+name, name, record), hash}
+		who := identityOf("basic", "user:"+name, name, record)
+		who.Recheck = env.Live.holds(f.Store, name, "password", password.String())
+		if !switchedOff(record) {
+			f.users[name] = &user{who, hash}
+		}
 		if f.costliest == nil || hash.cost() > f.costliest.cost() {
 			f.costliest = hash
 		}

@@ -207,7 +207,7 @@ func (i *identityGateway) configure(hooks, text string, files ...string) {
 		}
 	}
 	host, port, _ := strings.Cut(strings.TrimPrefix(i.issuer.URL, "https://"), ":")
-	text += "\nremoteHosts:\n  idp: {host: " + host + ", port: " + port + ", tls: {ca: ca.pem}}\n"
+	text += "\nremoteHosts:\n  idp: {host: " + host + ", port: " + port + ", tls: {ca: ca.pem}, breaker: {failures: 0}}\n"
 	i.write(hooks, strings.ReplaceAll(text, "ISSUER", i.issuer.URL))
 }
 

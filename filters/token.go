@@ -1,9 +1,7 @@
 package filters
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -222,16 +220,6 @@ func scalarText(v any) (string, bool) {
 		return strconv.FormatFloat(v, 'g', -1, 64), true
 	}
 	return "", false
-}
-
-// TokenHandle is what a token can be revoked by, as [engine.Revocation] has it. Of
-// a JWT the signature does not count: some can be written in several ways.
-func TokenHandle(token string) string {
-	if strings.Count(token, ".") == 2 {
-		token = token[:strings.LastIndexByte(token, '.')]
-	}
-	sum := sha256.Sum256([]byte(token))
-	return "token:" + hex.EncodeToString(sum[:])
 }
 
 // segments decodes the three parts of a JWT in compact form.

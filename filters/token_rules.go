@@ -81,12 +81,12 @@ func party(c claims, issuer string, audiences []string) error {
 	if issuer != "" && from != issuer {
 		return fmt.Errorf("its issuer is %.64q", from)
 	}
-	for_, err := c.texts("aud")
+	named, err := c.texts("aud")
 	if err != nil {
 		return err
 	}
-	if len(audiences) > 0 && !slices.ContainsFunc(for_, func(aud string) bool { return slices.Contains(audiences, aud) }) {
-		return fmt.Errorf("it is for another audience: %.128q", for_)
+	if len(audiences) > 0 && !slices.ContainsFunc(named, func(aud string) bool { return slices.Contains(audiences, aud) }) {
+		return fmt.Errorf("it is for another audience: %.128q", named)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func (f *tokenRules) identityOfToken(c claims, method, token string) (*engine.Id
 	}
 	id := &engine.Identity{
 		Subject: subject, Method: method, Issuer: issuer, Scopes: scopes,
-		Attributes: engine.TreeValue(map[string]any(c)), Handles: []string{TokenHandle(token)},
+		Attributes: engine.TreeValue(map[string]any(c)), Handles: []string{engine.TokenHandle(token)},
 	}
 	if jti, _ := c["jti"].(string); jti != "" {
 		id.Handles = append(id.Handles, "jti:"+jti)

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -69,6 +70,9 @@ func writes(s *Step) []string {
 	return names
 }
 
+// attributeReader is a filter that reads attributes which its settings name elsewhere than in a field of selectors.
+type attributeReader interface{ Reads() map[string][]string }
+
 // read is an attribute that a field of a filter reads.
 type read struct{ field, name string }
 
@@ -85,6 +89,14 @@ func reads(s *Step) []read {
 			}
 		}
 	})
+	if r, ok := s.filter.(attributeReader); ok && !s.broken {
+		named := r.Reads()
+		for _, field := range slices.Sorted(maps.Keys(named)) {
+			for _, name := range named[field] {
+				all = append(all, read{field, name})
+			}
+		}
+	}
 	return all
 }
 

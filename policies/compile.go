@@ -22,6 +22,7 @@ type compiler struct {
 
 	hosts       *remotehosts.Set
 	keySets     *filters.KeySets
+	live        *filters.LiveStores
 	stores      map[string]*engine.Store
 	storeHashes map[string]string
 	policies    map[string]*engine.Policy
@@ -44,10 +45,12 @@ type facts struct {
 
 func newCompiler(ctx context.Context, m *merger, r *reader, options Options, old *origin) *compiler {
 	var keySets *filters.KeySets
+	live := &filters.LiveStores{}
 	if old != nil {
-		keySets = old.keySets
+		keySets, live = old.keySets, old.live
 	}
 	return &compiler{
+		live:    live,
 		keySets: filters.NewKeySets(keySets),
 		report:  m.report, ctx: ctx, config: m.config, reader: r, options: options, old: old, singles: m.singles, things: m.things,
 		stores: make(map[string]*engine.Store), storeHashes: make(map[string]string), policies: make(map[string]*engine.Policy),
@@ -84,10 +87,11 @@ func (c *compiler) snapshot() *engine.Snapshot {
 	}
 	c.check()
 	c.hashAll(out)
+	out.State = c.state()
 	out.Revision = c.reader.files.hash()
-	out.Starters, out.RemoteHosts = []engine.Starter{c.hosts}, c.hosts.State
+	out.Starters, out.RemoteHosts = []engine.Starter{c.hosts, c.live.Serving(c.stores)}, c.hosts.State
 	out.Closers = append(c.closers, c.hosts)
-	out.Origin = &origin{c.config, c.hosts, c.keySets, c.settings, c.caches}
+	out.Origin = &origin{c.config, c.hosts, c.keySets, c.live, c.settings, c.caches}
 	return out
 }
 

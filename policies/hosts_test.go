@@ -51,7 +51,7 @@ func TestSnapshotOwnsItsRemoteHosts(t *testing.T) {
 	o := options(t, nil)
 	g := withHost("    addresses: ['10.0.0.1:9001', {priority: low, list: ['10.0.0.2:9001']}]\n    watchdog: {}\n")
 	first := g.load(t, o, nil)
-	if len(first.Starters) != 1 || len(first.Closers) == 0 {
+	if len(first.Starters) != 2 || len(first.Closers) == 0 {
 		t.Fatalf("%d starters, %d closers", len(first.Starters), len(first.Closers))
 	}
 	states := first.RemoteHosts()

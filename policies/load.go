@@ -74,6 +74,7 @@ type origin struct {
 	config   *Config
 	hosts    *remotehosts.Set
 	keySets  *filters.KeySets
+	live     *filters.LiveStores
 	settings map[filterKey]inherited
 	caches   map[string]*engine.Cache
 }

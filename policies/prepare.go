@@ -119,7 +119,7 @@ func (c *compiler) envOf(p *Policy, s *Step, files fs.FS, asked *asked) *filters
 	return &filters.Env{
 		Policy: p.name, Filter: s.Name, Line: s.place.line, Hooks: c.facts[p.name].hooks,
 		Files: files, Hosts: c.hosts, Scripts: c.options.Scripts, State: c.options.State, Log: c.options.Log,
-		KeySets: c.keySets, Now: c.options.Now,
+		Live: c.live, KeySets: c.keySets, Now: c.options.Now,
 		Call:  func(name string) (*engine.Policy, error) { return found.call(asked, name) },
 		Cache: c.cache,
 		Store: func(name string) (*engine.Store, error) { return found.store(asked, name) },
@@ -193,7 +193,14 @@ func (c *compiler) prepareProblem(s *Step, err error) {
 	c.errorf(at, hint, "%s: %s", s.label(), what)
 }
 
-func lastKey(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+// lastKey is the last key of a path that is not the number of an item.
+func lastKey(path string) string {
+	keys := strings.Split(path, ".")
+	for len(keys) > 1 && strings.Trim(keys[len(keys)-1], "0123456789") == "" {
+		keys = keys[:len(keys)-1]
+	}
+	return keys[len(keys)-1]
+}
 
 // scriptProblem reports what is wrong in a script, in the script's own lines.
 func (c *compiler) scriptProblem(err *scripts.Error) {

@@ -58,11 +58,20 @@ func (c *consoleClient) get(ctx context.Context, what string, query url.Values, 
 
 // post tells the API to do something; what it answers goes into v.
 func (c *consoleClient) post(ctx context.Context, what string, body, v any) error {
+	return c.tell(ctx, http.MethodPost, what, body, v)
+}
+
+// delete tells the API to undo something; what it answers goes into v.
+func (c *consoleClient) delete(ctx context.Context, what string, body, v any) error {
+	return c.tell(ctx, http.MethodDelete, what, body, v)
+}
+
+func (c *consoleClient) tell(ctx context.Context, method, what string, body, v any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	answer, err := c.ask(ctx, http.MethodPost, what, nil, text)
+	answer, err := c.ask(ctx, method, what, nil, text)
 	if err != nil {
 		return err
 	}

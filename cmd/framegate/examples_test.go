@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -134,6 +136,17 @@ func TestExamples(t *testing.T) {
 			name: "a room that is not for bob", example: "secure", path: "/chat?room=ops",
 			args: []string{"-H", "Authorization: Basic Ym9iOmJvYi1wYXNzd29yZA==", "-H", "X-Device-Id: device-0001", "-m", "x"}, refused: "403",
 		},
+		{
+			name: "personal data is masked both ways", example: "mask-pii", path: "/orders",
+			args: []string{"-m", `{"card":4111111111111234, "payments":[{"card":"5500 0000 0000 0004"}], "user":{"email":"ann@example.test","password":"x"}}`},
+			want: `{"card":"***1234", "payments":[{"card":"***0004"}], "user":{"email":"an**************"}}`,
+		},
+		{name: "a message that the schema allows", example: "validate-json", path: "/chat", args: []string{"-m", `{"type":"say", "text":"hello"}`}, want: `{"type":"say", "text":"hello"}`},
+		{
+			name: "a message that the schema does not allow", example: "validate-json", path: "/chat", args: []string{"-m", `{"type":"shout"}`},
+			want: `{"error":"this message is not allowed","errors":[{"at":"/type","error":"value must be one of 'say', 'leave'","schema":"/properties/type/enum"}]}`,
+		},
+		{name: "a message that is no JSON", example: "validate-json", path: "/chat", args: []string{"-m", "hello"}, want: `{"error":"send JSON"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -150,6 +163,27 @@ func TestExamples(t *testing.T) {
 				t.Errorf("exit %d: got %q, want %s\n%s\n%s", code, out, c.want, errors, log)
 			}
 		})
+	}
+}
+
+// What is masked is in no record either, and what the host says wrong reaches no client.
+func TestWhatIsMaskedIsNotRecorded(t *testing.T) {
+	s, log := dev(t, copyGateway(t, filepath.Join("..", "..", "examples", "mask-pii")))
+	if out, errors, code := cli(t, "connect", s.url("/orders"), "--wait", "1", "-m", `{"card":"4111111111111234","password":"tell nobody"}`); code != 0 || !strings.Contains(out, `***1234`) {
+		t.Fatalf("exit %d: %s %s\n%s", code, out, errors, log)
+	}
+	records, _ := s.gateway.Journal().Read(0, 100)
+	text, err := json.Marshal(records)
+	if err != nil || len(records) < 3 {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	for _, secret := range []string{"4111111111111234", "tell nobody", base64.StdEncoding.EncodeToString([]byte(`{"card"`))[:8]} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("the traffic log has %s: %s", secret, text)
+		}
+	}
+	if out, _, code := cli(t, "connect", s.url("/orders"), "--wait", "1", "-m", "no JSON"); strings.Contains(out, "no JSON") || code == 0 && !strings.Contains(out, "1007") {
+		t.Errorf("what cannot be masked went on: exit %d %s", code, out)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // filters name time zones; containers commonly have none
 
 	"framegate/engine/console"
 
@@ -30,11 +31,13 @@ type commands struct {
 	List        listCommand        `cmd:"" help:"List filters, attributes, policies or websockets."`
 	Schema      schemaCommand      `cmd:"" help:"Print the JSON Schema of the configuration."`
 	Hash        hashCommand        `cmd:"" help:"Hash a key or password for a store."`
+	Token       tokenCommand       `cmd:"" help:"Sign a JSON Web Token, to try things with."`
 	Connect     connectCommand     `cmd:"" help:"Talk to a WebSocket from the terminal or a script."`
 	Echo        echoCommand        `cmd:"" help:"Serve a WebSocket back end to try things against."`
 	Tail        tailCommand        `cmd:"" help:"Follow the traffic log of a running gateway."`
 	Ports       portsCommand       `cmd:"" help:"List the ports of a running gateway, enable and disable them."`
 	RemoteHosts remoteHostsCommand `cmd:"" name:"remotehosts" help:"Show the remote hosts of a running gateway: which address is out, since when, why."`
+	Revoke      revokeCommand      `cmd:"" help:"Take a token, a key or all of a subject back: sessions close, new ones are refused."`
 	Bench       benchCommand       `cmd:"" help:"Measure throughput, latency, CPU and memory of an echoing WebSocket."`
 	Version     versionCommand     `cmd:"" help:"Print the version of framegate and of Go."`
 	Completion  completionCommand  `cmd:"" help:"Print the completion script for a shell."`

@@ -31,6 +31,9 @@ var endpoints = []endpoint{
 	{"GET", "/api/v1/stream", (*Console).getStream},
 	{"GET", "/api/v1/ports", (*Console).getPorts},
 	{"POST", "/api/v1/ports/*", (*Console).switchPort},
+	{"GET", "/api/v1/revocations", (*Console).getRevocation},
+	{"POST", "/api/v1/revocations", (*Console).revoke},
+	{"DELETE", "/api/v1/revocations", (*Console).unrevoke},
 	{"POST", "/api/v1/reload", (*Console).reload},
 }
 
