@@ -80,7 +80,7 @@ func (b *Body) Held() ([]byte, bool) {
 }
 
 // Begun tells whether a part of a body that is not held has been read.
-func (b *Body) Begun() bool { return b != nil && b.begun }
+func (b *Body) Begun() bool { return b != nil && b.source != nil && b.begun }
 
 // Stream is the reader of a body that is sent on. Its Close closes the body.
 func (b *Body) Stream() io.ReadCloser {

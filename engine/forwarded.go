@@ -53,6 +53,15 @@ func (p *Port) client(h *Headers, peer netip.AddrPort) (netip.AddrPort, *Forward
 	return client, f
 }
 
+// Peer is the address of whoever sent the request: the client itself, or the
+// nearest of the trusted proxies.
+func (r *Request) Peer() netip.Addr {
+	if r.Forwarded != nil && len(r.Forwarded.Proxies) > 0 {
+		return r.Forwarded.Proxies[len(r.Forwarded.Proxies)-1]
+	}
+	return r.Client.Addr().Unmap().WithZone("")
+}
+
 // xForwardedSays is what the X-Forwarded headers say: the addresses, the nearest
 // last, and the nearest proxy's scheme and host.
 func xForwardedSays(h *Headers) (hops []string, proto, host string) {

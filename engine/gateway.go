@@ -34,7 +34,8 @@ type Gateway struct {
 	stop        chan struct{}
 	warnings    warnings
 	sweeping    sync.WaitGroup
-	sweepMu     sync.Mutex     // held by Sweep
+	sweepMu     sync.Mutex // held by Sweep
+	requests    requests
 	live        sync.WaitGroup // sessions and connections that are being served
 	lot         *lot           // where idle sessions wait; nil where the platform has none
 	leaving     atomic.Bool    // not ready any more, and still serving
@@ -155,7 +156,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		err = fmt.Errorf("shutdown: %d sessions did not end in time: %w", g.sessions.Len(), context.Cause(ctx))
+		err = fmt.Errorf("shutdown: %d sessions and %d requests did not end in time: %w", g.sessions.Len(), g.requests.cut(), context.Cause(ctx))
 		for _, s := range g.sessions.All() {
 			s.Stop(Cause{})
 		}

@@ -10,19 +10,27 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"framegate/engine/socket"
 )
+
+// toClients finds clients that are gone without a word. Nothing bounds for how
+// long a client may take no bytes: that is back-pressure.
+var toClients = socket.Options{KeepAlive: 15 * time.Second, KeepAliveEvery: 15 * time.Second, KeepAliveProbes: 9}
 
 // listener accepts connections on one address of a port.
 type listener struct {
 	g       *Gateway
 	key     string // in Gateway.listeners
 	address string // as the configuration has it
-	ln      net.Listener
+	ln      *socket.Listener
 	port    atomic.Pointer[Port]
 	state   atomic.Pointer[portState]
 	server  atomic.Pointer[fasthttp.Server]
-	quit    chan struct{} // closed when the listener is
-	done    chan struct{} // closed when its goroutine has ended
+	work    chan *portConn // to goroutines that rest
+	resting atomic.Int32   // how many do
+	quit    chan struct{}  // closed when the listener is
+	done    chan struct{}  // closed when its goroutine has ended
 }
 
 // open listens on the addresses of a snapshot that are not listened on yet. On
@@ -38,7 +46,7 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 			if g.listeners[key] != nil {
 				continue
 			}
-			ln, err := net.Listen("tcp", address)
+			ln, err := socket.Listen(address, toClients)
 			if err != nil {
 				for _, l := range opened {
 					l.ln.Close()
@@ -48,7 +56,7 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 					Hint: "stop what listens there, or write another address for `listen:`",
 				}
 			}
-			opened = append(opened, &listener{g: g, key: key, address: address, ln: ln, quit: make(chan struct{}), done: make(chan struct{})})
+			opened = append(opened, &listener{g: g, key: key, address: address, ln: ln, work: make(chan *portConn), quit: make(chan struct{}), done: make(chan struct{})})
 		}
 	}
 	return opened, nil
@@ -124,11 +132,11 @@ func (l *listener) newServer(p *Port) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                       l.serveHTTP,
 		ErrorHandler:                  l.badRequest,
+		HeaderReceived:                withoutBody,
 		ReadTimeout:                   p.Limits.Handshake,
 		WriteTimeout:                  p.Limits.Handshake,
 		IdleTimeout:                   p.Limits.Handshake,
 		ReadBufferSize:                p.Limits.Header + p.Limits.URI + maxVerb,
-		MaxRequestBodySize:            maxRequestBody,
 		KeepHijackedConns:             true,
 		ReduceMemoryUsage:             true, // the readers go back to their pool before the handler runs, also those of sessions
 		NoDefaultServerHeader:         true,
@@ -142,8 +150,23 @@ func (l *listener) newServer(p *Port) *fasthttp.Server {
 // maxVerb is room for the rest of the request line beside the target.
 const maxVerb = 64
 
-// maxRequestBody bounds bodies of requests, which no upgrade has.
-const maxRequestBody = 1 << 20
+// withoutBody makes fasthttp leave the body of a request where it is, so that it
+// delays nothing: a route reads it when its policy wants it, and whatever else has
+// a body ends the connection. Framing is read from the headers as they came.
+func withoutBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	h.SetContentLength(0)
+	h.Del("Expect")
+	return fasthttp.RequestConfig{}
+}
+
+// endAfterBody makes the connection of a request with a body that nobody is going
+// to read end with the answer: the body must not be taken for the next request.
+func endAfterBody(ctx *fasthttp.RequestCtx, q *Request, c *portConn) {
+	if f, refused := framingOf(q); refused != nil || f.length != 0 {
+		ctx.SetConnectionClose()
+		c.http.more = true
+	}
+}
 
 // quietLogger drops what fasthttp says about single connections: clients that
 // go away, requests that are no HTTP. Both are answered or closed already.
@@ -156,7 +179,7 @@ func (l *listener) accept() {
 	defer close(l.done)
 	pause := time.Duration(0)
 	for {
-		conn, err := l.ln.Accept()
+		conn, err := l.ln.AcceptConn()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -170,9 +193,39 @@ func (l *listener) accept() {
 		for wait := l.pace(); wait > 0 && l.rest(wait); wait = l.pace() { // meanwhile others wait in the system's queue
 		}
 		if c := l.admit(conn); c != nil {
-			go l.serve(c)
+			l.hand(c)
 		} else {
 			conn.Close()
+		}
+	}
+}
+
+// hand gives a connection to a goroutine that has nothing to do, or to a new one.
+// One that has served before has a stack that is large enough.
+func (l *listener) hand(c *portConn) {
+	select {
+	case l.work <- c:
+	default:
+		go l.serveAll(c)
+	}
+}
+
+// maxResting is how many goroutines of a listener wait for connections to serve.
+const maxResting = 32
+
+// serveAll serves one connection after the other, as long as there are some.
+func (l *listener) serveAll(c *portConn) {
+	for {
+		l.serve(c)
+		if l.resting.Add(1) > maxResting {
+			l.resting.Add(-1)
+			return
+		}
+		select {
+		case c = <-l.work:
+			l.resting.Add(-1)
+		case <-l.quit:
+			return
 		}
 	}
 }

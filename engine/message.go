@@ -24,7 +24,9 @@ type Message struct {
 	seq       int64
 	fragments int
 	body      []byte
+	lent      []*buffer // that new bodies were made in
 	changed   bool
+	private   bool // the traffic log keeps no payloads: nor does the trail
 	withheld  bool
 	attrs     attrs
 	verdict   Verdict
@@ -35,6 +37,7 @@ type Message struct {
 	log       *slog.Logger
 	run       run
 	clock     func() time.Time
+	http      *content // of a request on a route; else nil
 }
 
 // Offer is what of the client's offers goes on to the remote host.
@@ -81,9 +84,14 @@ const maxSends = 100
 func (m *Message) From() Side { return m.from }
 
 // Body is content.body: the payload of a data message, or the body of the HTTP
-// answer while there is one. It is valid until the filter returns and must not
-// be changed in place.
+// answer to an upgrade. On a route it is the request's body, read into memory now,
+// until a filter sets it or a remote host answers: then it is the answer's. Where
+// that is too long it is nil, and the filter that asked fails. It is valid until
+// the filter returns and must not be changed in place.
 func (m *Message) Body() []byte {
+	if m.http != nil {
+		return m.content()
+	}
 	if m.Answer != nil {
 		return m.Answer.Body
 	}
@@ -92,6 +100,9 @@ func (m *Message) Body() []byte {
 
 // SetBody replaces content.body. It keeps p, which must not change afterwards.
 func (m *Message) SetBody(p []byte) {
+	if m.http != nil {
+		m.http.changed, m.Answer.Stream = true, nil
+	}
 	if m.Answer != nil {
 		m.Answer.Body = p
 		return
@@ -100,12 +111,16 @@ func (m *Message) SetBody(p []byte) {
 	m.body, m.changed = p, true
 }
 
-// Changed tells whether a filter replaced content.body of a data message.
-func (m *Message) Changed() bool { return m.changed }
+// Changed tells whether a filter replaced content.body of a data message, or of
+// a request on a route since it came or since the host has answered.
+func (m *Message) Changed() bool { return m.changed || m.http != nil && m.http.changed }
 
 // Context ends with the session, the upgrade's deadline or the policy's. Calls
 // out of a filter must honour it.
 func (m *Message) Context() context.Context {
+	if m.http != nil && m.http.watch != nil {
+		m.http.watch()
+	}
 	if m.ctx != nil {
 		return m.ctx
 	}
@@ -147,6 +162,14 @@ func (m *Message) Logger() *slog.Logger {
 func (m *Message) Connect(s *Socket) {
 	m.disconnect()
 	m.upstream = s
+}
+
+// Reserve counts the session that an upgrade makes, or a request, under a key of a
+// counter, unless limit are counted there already; in any case it tells how many
+// are. It counts until the session, the refused upgrade or the request has ended,
+// over reloads too. What is counted under the key already is not counted again.
+func (m *Message) Reserve(counter, key string, limit int) (ok bool, open int) {
+	return m.Session.reserve(place{counter: counter, key: key}, limit)
 }
 
 // Connected tells whether the policy has connected to a remote host.
@@ -231,6 +254,10 @@ func (m *Message) Fail(status int, format string, args ...any) {
 	m.run.reason = fmt.Sprintf(format, args...)
 }
 
+// Settle says how the run of the hook's policy has ended, whatever its arrows
+// say and although a fault handler has run.
+func (m *Message) Settle(pass bool) { m.run.settled = &pass }
+
 // Challenge adds a header to the refusal that a preceding Fail announced, such
 // as WWW-Authenticate or Retry-After. A name may be added more than once, as for
 // the challenges of several schemes.
@@ -277,6 +304,7 @@ func (m *Message) forget() {
 
 // reset makes the message ready for the next data message.
 func (m *Message) reset(op wire.Op, body []byte, fragments int) {
+	m.giveBack()
 	m.Op, m.body, m.fragments = op, body, fragments
 	m.changed, m.withheld = false, false
 	m.attrs = m.attrs[:0]

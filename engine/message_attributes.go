@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"framegate/engine/wire"
@@ -20,7 +21,7 @@ func (m *Message) Get(a Attr) Value {
 		return m.attrs.get(a.name)
 	case contentBody:
 		if m.Answer != nil {
-			return textView(m.Answer.Body)
+			return textView(m.Body())
 		}
 		return textOf(m.Op, m.body)
 	case sessionID:
@@ -186,6 +187,18 @@ func (m *Message) Set(a Attr, v Value) error {
 		return &ReadOnly{a.Name()}
 	}
 	return nil
+}
+
+// Attributes are the attributes that filters and scripts have set, in the order
+// in which they were set first.
+func (m *Message) Attributes() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		for _, a := range m.attrs {
+			if !yield(a.name.Value(), a.value) {
+				return
+			}
+		}
+	}
 }
 
 // Remove removes an attribute that a filter has set.

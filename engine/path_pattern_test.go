@@ -47,7 +47,7 @@ func TestTheMorePrecisePathWins(t *testing.T) {
 			}
 		}
 	}
-	p := &Port{Websockets: []*Websocket{{Path: "/rooms/{id}"}, {Path: "/rooms/lobby"}, {Path: "/rooms"}, {Path: "/rooms/{id}/in", Exact: true}, {Path: "/rooms/{room}", Host: "vip.test"}}}
+	p := &Port{Websockets: []*Websocket{{Path: "/rooms/{id}"}, {Path: "/rooms/lobby"}, {Path: "/rooms"}, {Path: "/rooms/{id}/in", Exact: true}, {Path: "/rooms/{room}", Hosts: []string{"vip.test"}}}}
 	for target, want := range map[string]string{
 		"/rooms": "/rooms []", "/rooms/": "/rooms []", "/rooms/lobby": "/rooms/lobby []", "/rooms/lobby/x": "/rooms/lobby []",
 		"/rooms/a%20b?x": "/rooms/{id} [{id a b}]", "/rooms/a%2520": "/rooms/{id} [{id a%20}]", "/rooms/a/in": "/rooms/{id}/in [{id a}]", "/rooms/a/in/x": "/rooms/{id} [{id a}]",

@@ -88,19 +88,34 @@ type Outcome struct {
 
 // Top runs the policy of a hook: whatever goes wrong ends here. Aborts and
 // failures go to the policy's fault handler, else to the gateway's, which may
-// be nil; a remote host's own answer stays as it is. What the handlers do
-// does not change the outcome.
+// be nil; a remote host's own answer to an upgrade stays as it is. What the
+// handlers do does not change the outcome, unless [Message.Settle] does.
 func (p *Policy) Top(m *Message, gatewayFault *Policy) Outcome {
+	out := p.top(m, gatewayFault)
+	switch settled := m.run.settled; {
+	case settled == nil:
+	case *settled:
+		return Outcome{Result: Passed}
+	case out.Result == Passed:
+		return Outcome{Result: Failed, Reason: "set-response-status has made it fail"}
+	}
+	return out
+}
+
+func (p *Policy) top(m *Message, gatewayFault *Policy) Outcome {
 	pass, err := p.walk(m, 0)
 	if pass && err == nil {
 		return Outcome{Result: Passed}
 	}
-	m.run.fault = err
+	m.run.fault, m.run.settled = err, nil // only a fault handler can settle what has failed
 	out := Outcome{Result: Failed, Reason: m.run.reason, Err: err}
 	if err != nil {
 		out.Result, out.Reason = Aborted, err.Error()
 	}
-	if m.Answer != nil && m.Answer.FromHost {
+	switch {
+	case m.http != nil && m.Answer.FromHost: // a filter behind the host does not want its answer to go out
+		m.dropAnswer()
+	case m.Answer != nil && m.Answer.FromHost:
 		return out
 	}
 	var handler error
@@ -113,6 +128,7 @@ func (p *Policy) Top(m *Message, gatewayFault *Policy) Outcome {
 		return out
 	}
 	if handler != nil {
+		m.run.settled = nil
 		m.Logger().Error("fault handler aborted", "policy", p.Name, "error", handler)
 		if m.Answer != nil {
 			*m.Answer = Answer{}
@@ -166,7 +182,7 @@ func (p *Policy) visit(m *Message, node *Node, at int) (Result, error) {
 	if r.following {
 		began = time.Now()
 	}
-	pass, err := node.runGuarded(m)
+	pass, err := m.unread(node.runGuarded(m))
 	r.current = caller
 	if !pass && !r.explained {
 		r.status, r.headers, r.reason, r.named = 0, Headers{}, "", false

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"framegate/engine/socket"
 )
 
 // portConn is an accepted connection. It counts against the port's limits until
@@ -20,22 +22,46 @@ type portConn struct {
 	closed   atomic.Bool
 }
 
+// abandoner is what a connection that breaks must let go of.
+type abandoner interface{ abandon() }
+
 // httpPhase is what a connection knows while it serves HTTP.
 type httpPhase struct {
 	peer  netip.AddrPort // who connected, by the PROXY header where there is one
 	begun []byte         // what was read together with the PROXY header
+	ahead []byte         // what was read of a request, or beyond the last
+	by    time.Time      // when the first request must be there; zero: there is one, or no limit
 
-	secured bool // what the connection carries is TLS
-	line    bool // the request line has been read
-	more    bool // the client was refused while it may still be sending
+	secured bool        // what the connection carries is TLS
+	line    bool        // the request line has been read
+	more    bool        // the client was refused while it may still be sending
+	busy    atomic.Bool // with a request on a route
+	ending  atomic.Bool // the listener has closed: no more requests
 
-	pending *Session // dialled, not yet running
+	pending abandoner // taken out of fasthttp, not yet running: a dialled session or a request
 }
 
 // saw looks for the end of the request line, for the answer to a request that is
 // too long: 414 or 431.
 func (h *httpPhase) saw(p []byte) {
 	h.line = h.line || bytes.IndexByte(p, '\n') >= 0
+}
+
+// next gives what was read ahead.
+func (h *httpPhase) next(p []byte) int {
+	n := copy(p, h.ahead)
+	h.ahead = h.ahead[n:]
+	h.saw(p[:n])
+	return n
+}
+
+// SetReadDeadline sets when reading ends: while the first request is read, not
+// after its time.
+func (c *portConn) SetReadDeadline(t time.Time) error {
+	if h := c.http; h != nil && !h.by.IsZero() && (t.IsZero() || t.After(h.by)) {
+		t = h.by
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 // securedConn is a TLS connection while it serves HTTP.
@@ -46,6 +72,9 @@ type securedConn struct {
 
 // Read reads what the client sent, decrypted.
 func (c *securedConn) Read(p []byte) (int, error) {
+	if n := c.http.next(p); n > 0 {
+		return n, nil
+	}
 	n, err := c.Conn.Read(p)
 	c.http.saw(p[:n])
 	return n, err
@@ -58,6 +87,11 @@ func (c *portConn) Read(p []byte) (int, error) {
 		c.http.begun = c.http.begun[n:]
 		c.http.saw(p[:n])
 		return n, nil
+	}
+	if c.http != nil && !c.http.secured {
+		if n := c.http.next(p); n > 0 {
+			return n, nil
+		}
 	}
 	n, err := c.pollConn.Read(p)
 	if c.http != nil && !c.http.secured {
@@ -104,7 +138,7 @@ func (c *portConn) linger() {
 }
 
 // CloseWrite sends a FIN; what the peer still sends can be read.
-func (c *portConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
+func (c *portConn) CloseWrite() error { return c.Conn.(*socket.Conn).CloseWrite() }
 
 // left takes the connection off the list of those that serve HTTP.
 func (c *portConn) left() {

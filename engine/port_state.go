@@ -113,12 +113,17 @@ func (s *portState) leave(client netip.Addr) {
 	}
 }
 
-// end makes the connections of a closed listener that are not sessions end.
+// end makes the connections of a closed listener that are not sessions end, those
+// with a request on a route after its answer.
 func (s *portState) end(l *listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c, from := range s.open {
-		if from == l {
+		if from != l {
+			continue
+		}
+		c.http.ending.Store(true)
+		if !c.http.busy.Load() {
 			c.SetReadDeadline(longAgo)
 		}
 	}

@@ -118,7 +118,8 @@ func (p *pump) decide(ev *wire.Event) error {
 	p.bytes.Add(int64(len(ev.Payload)))
 	m := p.msg
 	m.reset(ev.Op, ev.Payload, ev.Fragments)
-	m.run.following = p.following()
+	defer m.giveBack()
+	m.run.following, m.private = p.following(), p.rules.Log.Payload == 0
 	var out Outcome
 	if p.policy != nil {
 		out = p.policy.Top(m, p.rules.snapshot.FaultHandler)

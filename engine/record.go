@@ -14,9 +14,10 @@ const (
 	UpgradeRecord RecordKind = iota // an upgrade, with its answer
 	FrameRecord                     // a data message, a ping or a pong
 	CloseRecord                     // the end of a session
+	RequestRecord                   // a plain HTTP request on a route, with its answer, at its end
 )
 
-var recordNames = [...]string{"upgrade", "frame", "close"}
+var recordNames = [...]string{"upgrade", "frame", "close", "request"}
 
 // String is the kind's word in the traffic log.
 func (k RecordKind) String() string { return recordNames[k] }
@@ -36,7 +37,9 @@ type Record struct {
 	Client  string     `json:"client"` // address of the client
 	Subject string     `json:"subject,omitempty"`
 
-	// Upgrades.
+	// Upgrades and requests. Of a request, Size and Before are the body as far as it was read, AfterSize and After that of the
+	// answer as far as it was sent, and Duration is from the first byte to the last.
+	Method  string  `json:"method,omitempty"` // of a request
 	Status  int     `json:"status,omitempty"`
 	Host    string  `json:"host,omitempty"`    // the remote host, and the address dialled
 	Headers []Field `json:"headers,omitempty"` // of the request, redacted
@@ -50,7 +53,7 @@ type Record struct {
 	// In raw mode, where nobody inflates more than the log keeps, Size may be less than that.
 	Compressed int64  `json:"compressed,omitempty"`
 	Injected   bool   `json:"injected,omitempty"` // sent by a policy, the console or REST
-	Outcome    string `json:"outcome,omitempty"`  // "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "refused"
+	Outcome    string `json:"outcome,omitempty"`  // "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "refused"; of requests "answered", "proxied", "refused" or "cut"
 	Before     []byte `json:"before,omitempty"`   // the first bytes as they came
 	After      []byte `json:"after,omitempty"`    // the first bytes as they went on, when they changed
 	AfterSize  int64  `json:"afterSize,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -173,7 +174,7 @@ func (g *Gateway) find(next *Snapshot, w *Websocket) *Websocket {
 		return nil
 	}
 	for _, candidate := range p.Websockets {
-		if candidate.Path == w.Path && candidate.Host == w.Host && !candidate.Disabled {
+		if candidate.Path == w.Path && slices.Equal(candidate.Hosts, w.Hosts) && !candidate.Disabled {
 			return candidate
 		}
 	}

@@ -108,8 +108,9 @@ type Answer struct {
 	Status   int // 0: no filter has answered
 	Headers  Headers
 	Body     []byte
-	Stream   *Body // in place of Body, where it is still on its way from a remote host
-	FromHost bool  // the remote host's own answer, to go to the client as it is
+	Stream   *Body  // in place of Body, where it is still on its way from a remote host
+	FromHost bool   // the remote host's own answer, to go to the client as it is
+	Host     string // that remote host, and the address dialled
 }
 
 // Socket is an upgraded connection to a remote host, as connect-to-url hands it

@@ -47,30 +47,24 @@ func checkPath(path string) error {
 	return nil
 }
 
-// route finds the websocket for a request: the one with the most precise path,
-// one with the request's host before one without; and notes the path's parameters.
+// route finds the websocket for a request: of those that name its host most
+// precisely the one with the most precise path; and notes the path's parameters.
 func (p *Port) route(q *Request) *Websocket {
 	var best *Websocket
+	rank := 0
 	for _, w := range p.Websockets {
-		if w.Disabled || !w.matches(q) {
+		if w.Disabled || !PathPattern(w.Path).Matches(q.Path, w.Exact) {
 			continue
 		}
-		if best == nil || PathPattern(w.Path).MorePrecise(PathPattern(best.Path)) ||
-			best.Host == "" && !PathPattern(best.Path).MorePrecise(PathPattern(w.Path)) {
-			best = w
+		mine := HostRank(w.Hosts, q.Host)
+		if mine > rank || mine == rank && rank > 0 && PathPattern(w.Path).MorePrecise(PathPattern(best.Path)) {
+			best, rank = w, mine
 		}
 	}
 	if best != nil {
 		q.PathParams = PathPattern(best.Path).Parameters(q.Path)
 	}
 	return best
-}
-
-func (w *Websocket) matches(q *Request) bool {
-	if w.Host != "" && !strings.EqualFold(w.Host, hostOnly(q.Host)) {
-		return false
-	}
-	return PathPattern(w.Path).Matches(q.Path, w.Exact)
 }
 
 // hostOnly is a Host header without its port.

@@ -38,7 +38,7 @@ func TestRequestTargetsThatCouldBeReadInTwoWaysAreRefused(t *testing.T) {
 
 func TestTheWebsocketWithTheMostSegmentsIsTaken(t *testing.T) {
 	p := &Port{Websockets: []*Websocket{
-		{Path: "/"}, {Path: "/chat"}, {Path: "/chat/private", Exact: true}, {Path: "/chat", Host: "vip.test"}, {Path: "/off", Disabled: true},
+		{Path: "/"}, {Path: "/chat"}, {Path: "/chat/private", Exact: true}, {Path: "/chat", Hosts: []string{"vip.test"}}, {Path: "/off", Disabled: true},
 	}}
 	for target, want := range map[string]int{
 		"/": 0, "/x": 0, "/chat": 1, "/chat/lobby": 1, "/chatter": 0, "/chat/private": 2, "/chat/private/x": 1, "/off": 0,

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -18,8 +19,9 @@ import (
 // and scripts. An attribute that is not set and has no default aborts the
 // policy; nothing is ever silently left out.
 type Selector struct {
-	text  string
-	parts []part
+	text    string
+	parts   []part
+	written bool // a field has it, perhaps as an empty text
 }
 
 // part is a literal text, or one ${…}.
@@ -48,7 +50,7 @@ func (e *MissingAttribute) Error() string {
 // ParseSelector compiles the text of a field. The error says at which character
 // the text is wrong.
 func ParseSelector(text string) (Selector, error) {
-	s := Selector{text: text}
+	s := Selector{text: text, written: true}
 	for rest := text; rest != ""; {
 		at := strings.Index(rest, "${")
 		switch {
@@ -98,6 +100,9 @@ func (s Selector) Text() string { return s.text }
 
 // IsZero tells whether the field was left out or empty.
 func (s Selector) IsZero() bool { return s.text == "" }
+
+// Written tells whether the field was there, be it with an empty text.
+func (s Selector) Written() bool { return s.written || s.text != "" }
 
 // Literal returns the text when nothing in it depends on the message.
 func (s Selector) Literal() (string, bool) {
@@ -149,6 +154,17 @@ func (s Selector) AppendWith(dst []byte, m *Message, escape func(dst []byte, val
 		dst = escape(dst, v.String())
 	}
 	return dst, nil
+}
+
+// Literals returns the selector with the text around its ${…} changed, such as escaped for where the whole is to stand.
+func (s Selector) Literals(change func(text string) string) Selector {
+	s.parts = slices.Clone(s.parts)
+	for i := range s.parts {
+		if p := &s.parts[i]; p.source == "" {
+			p.literal = change(p.literal)
+		}
+	}
+	return s
 }
 
 // String is the text for this message.

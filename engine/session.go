@@ -166,6 +166,16 @@ func (s *Session) ExpireAt(t time.Time, code uint16) {
 	s.expiry.Store(&expiry{t, code})
 }
 
+// EndBy is [Session.ExpireAt], unless the session is to end earlier anyway.
+func (s *Session) EndBy(t time.Time, code uint16) {
+	for {
+		before := s.expiry.Load()
+		if before != nil && !t.Before(before.at) || s.expiry.CompareAndSwap(before, &expiry{t, code}) {
+			return
+		}
+	}
+}
+
 // Websocket is what the session runs by now; a reload with onChange: migrate
 // changes it.
 func (s *Session) Websocket() *Websocket { return s.websocket.Load() }

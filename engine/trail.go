@@ -80,11 +80,12 @@ type run struct {
 	reason    string
 	fault     error // the abort that a fault handler is dealing with
 	policy    *Policy
+	settled   *bool // how the run is to end, whatever its arrows say
 }
 
 func (r *run) reset() {
 	r.steps, r.lines = r.steps[:0], r.lines[:0]
-	r.count, r.depth, r.status, r.reason, r.fault, r.policy = 0, 0, 0, "", nil, nil
+	r.count, r.depth, r.status, r.reason, r.fault, r.policy, r.settled = 0, 0, 0, "", nil, nil, nil
 	if r.headers.Len() > 0 {
 		r.headers = Headers{}
 	}
@@ -111,12 +112,15 @@ func (r *run) logf(level slog.Level, format string, args ...any) {
 	r.lines = append(r.lines, line{step: r.current, text: text})
 }
 
-// note records a change of an attribute for the trail; of a secret, only that it changed.
+// payloadNames are the attributes that hold the payload, or parts of it.
+var payloadNames = map[string]bool{"content.body": true, "deleted.json.node.list": true, "json.errors": true}
+
+// note records a change of an attribute for the trail; of a secret, and of a payload where the log keeps none, only that it changed.
 func (m *Message) note(name string, before, after Value) {
 	if !m.run.following || len(m.run.lines) >= maxLines {
 		return
 	}
-	if SecretName(name) {
+	if SecretName(name) || m.private && payloadNames[name] {
 		before, after = before.redacted(), after.redacted()
 	}
 	m.run.lines = append(m.run.lines, line{step: m.run.current, change: &Change{name, before.cut(), after.cut()}})

@@ -23,42 +23,48 @@ type upgrading struct {
 	s        *Session
 	m        *Message
 	answer   Answer
-	places   []place
 	outcome  Outcome
+	taken    bool // the session has the snapshot, and all else that was held for it
 }
 
 // serveHTTP handles one request on a port.
 func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	snapshot := l.g.hold()
 	u := &upgrading{g: l.g, snapshot: snapshot, port: l.port.Load()}
-	taken := false
 	defer func() {
 		if r := recover(); r != nil {
 			l.g.panicked("upgrade", r)
 			u.undo()
 			writeAnswer(ctx, refusal(500, "internal error", "", ""))
 		}
-		if !taken {
+		if !u.taken {
 			snapshot.release()
 		}
 	}()
 	q, conn, refused := l.request(ctx)
 	if refused != nil {
+		ctx.SetConnectionClose() // where the next request begins, nobody knows
 		writeAnswer(ctx, *refused)
 		return
 	}
 	if a, ok := l.g.probe(u.port, q); ok {
+		endAfterBody(ctx, q, conn)
 		writeAnswer(ctx, a)
+		return
+	}
+	if x := l.plain(snapshot, u.port, q, conn); x != nil {
+		u.taken = true
+		x.handOver(ctx)
 		return
 	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
 	if u.run(q); u.connected() {
-		taken = true
 		u.handOver(ctx, conn, q)
 		return
 	}
 	u.undo()
 	u.record(q)
+	endAfterBody(ctx, q, conn)
 	writeAnswer(ctx, u.answer)
 }
 
@@ -67,7 +73,7 @@ func (u *upgrading) run(q *Request) {
 	u.w = u.port.route(q)
 	switch {
 	case u.w == nil:
-		u.refuse(404, "no websocket at this path")
+		u.refuse(404, u.port.nothing(q))
 		return
 	case u.g.draining.Load():
 		u.refuse(503, "the gateway is shutting down")
@@ -102,7 +108,11 @@ func (u *upgrading) run(q *Request) {
 
 // reserve counts the session in against the limits of the websocket.
 func (u *upgrading) reserve(q *Request) bool {
-	limits, name := u.w.Limits, u.w.Port+u.w.Path
+	limits := u.w.Limits
+	if limits.Total == 0 && limits.PerClient == 0 {
+		return true
+	}
+	name := u.w.Port + u.w.Path
 	all, client := place{websocket: name}, place{websocket: name, client: q.Client.Addr()}
 	if !u.take(all, limits.Total) {
 		u.refuse(503, "too many sessions on this websocket")
@@ -124,7 +134,7 @@ func (u *upgrading) take(at place, limit int) bool {
 	if !u.g.sessions.reserve(at, limit) {
 		return false
 	}
-	u.places = append(u.places, at)
+	u.s.places = append(u.s.places, at)
 	return true
 }
 
@@ -149,7 +159,7 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 		u.answer = *u.m.Answer
 	case u.m.upstream == nil:
 		u.refuse(500, "policy passed without connecting")
-	case !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject()}, u.subjectLimit()):
+	case u.subjectLimit() > 0 && !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject()}, u.subjectLimit()):
 		u.refuse(429, "too many sessions of this subject")
 	}
 }
@@ -195,10 +205,9 @@ func (u *upgrading) undo() {
 	if u.m != nil {
 		u.m.disconnect()
 	}
-	for _, at := range u.places {
-		u.g.sessions.release(at)
+	if u.s != nil {
+		u.s.leavePlaces()
 	}
-	u.places = nil
 }
 
 // record adds the upgrade to the journal.

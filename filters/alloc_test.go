@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"framegate/engine"
+	"framegate/engine/state"
 	"framegate/engine/wire"
 )
 
@@ -35,12 +36,25 @@ func TestNativeFiltersAllocateNothingPerMessage(t *testing.T) {
 		"throttling, selected key": build(t, nil, func(f *throttling) {
 			f.Allow, f.Key, f.Algorithm = 1<<20, sel("${id}/${websock.opcode}"), "token-bucket"
 		}),
-		"ip-address":             build(t, nil, func(f *ipAddress) { f.Allow = networks("192.0.2.0/24") }),
-		"drop-frame":             build[dropFrame](t, nil, nil),
-		"close-websocket":        build(t, nil, func(f *closeWebsocket) { f.Reason = sel("bye") }),
-		"reply-frame, literal":   build(t, nil, func(f *replyFrame) { f.Body = sel("no") }),
-		"policy":                 build(t, env, func(f *policy) { f.Policy = "yes" }),
-		"log-message, level off": build(t, nil, func(f *logMessage) { f.Level, f.Body = "debug", true }),
+		"json-add-node": build(t, nil, func(f *jsonAddNode) {
+			f.Nodes = []jsonNode{{Path: paths("/seen")[0], Op: "set", Value: true}, {Path: paths("/id")[0], Op: "set", Value: "<${id}>"}, {Path: paths("/n")[0], Op: "set", JSON: sel("${websock.message.length}")}}
+		}),
+		"json-remove-node, nothing there": build(t, nil, func(f *jsonRemoveNode) { f.Nodes = paths("**.password") }),
+		"json-mask":                       build(t, nil, func(f *jsonMask) { f.Nodes, f.KeepLast = paths("/text", "**.type"), 4 }),
+		"ip-address":                      build(t, nil, func(f *ipAddress) { f.Allow = networks("192.0.2.0/24") }),
+		"drop-frame":                      build[dropFrame](t, nil, nil),
+		"close-websocket":                 build(t, nil, func(f *closeWebsocket) { f.Reason = sel("bye") }),
+		"reply-frame, literal":            build(t, nil, func(f *replyFrame) { f.Body = sel("no") }),
+		"policy":                          build(t, env, func(f *policy) { f.Policy = "yes" }),
+		"log-message, level off":          build(t, nil, func(f *logMessage) { f.Level, f.Body = "debug", true }),
+		"throttling, bytes of several limits": build(t, nil, func(f *throttling) {
+			f.Count, f.Limits = "bytes", []throttlingLimit{{Allow: 1 << 40, Every: second}, {Allow: 1 << 40, Every: 60 * second}}
+		}),
+		"quota": build(t, &Env{State: state.NewMemory(1<<20, nil)}, func(f *quota) { f.Allow, f.Per, f.Key = sel("1000000"), "day", sel("${id}") }),
+		"quota over a span": build(t, &Env{State: state.NewMemory(1<<20, nil)}, func(f *quota) {
+			f.Allow, f.Every = sel("1000000"), 3600*second
+		}),
+		"cost": build(t, nil, func(f *cost) { f.Kind, f.Costs = sel("${websock.opcode}"), map[string]int64{"text": 1} }),
 	}
 	m := frame("")
 	for name, f := range filters {

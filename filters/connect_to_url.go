@@ -5,14 +5,14 @@ import "framegate/engine"
 func init() {
 	register[connectToURL](Kind{
 		Type: "connect-to-url", Aliases: []string{"ConnectToURLFilter"},
-		Hooks: engine.OnUpgrade, Ends: true, Closing: true,
+		Hooks: engine.OnHTTP, Ends: true, Closing: true,
 	})
 }
 
 // Opens a WebSocket at a remote host and ends the policy; the session starts
-// with it. The client's headers go to the host as the policy has left them, and
-// X-Forwarded-For, -Proto and -Host and traceparent with them. As Axway's Connect
-// to URL.
+// with it. On a route it passes the plain HTTP request on. The client's headers go
+// to the host as the policy has left them, and X-Forwarded-For, -Proto and -Host
+// and traceparent with them. As Axway's Connect to URL.
 //
 // Which of the host's addresses is dialled is the remote host's balancing; when
 // one fails, the next is tried, and the trail has a line for each. It fails when
@@ -20,6 +20,16 @@ func init() {
 // spare or the circuit breaker is open (503), or when they take too long (504); and when the host answers
 // the upgrade with anything but 101: then the client gets that answer, whole. A
 // failure arrow may lead to another connect-to-url, to a second host.
+//
+// On a route it passes with the host's answer, whatever its status, which is
+// http.response.status from then on; a success arrow may lead to filters that
+// change the answer. Bodies go both ways as they come, server-sent events at once;
+// only where a filter reads or sets content.body are they held in memory. Trailers
+// are dropped, 100-continue and other interim answers passed on. When the client
+// goes away, the request to the host is cancelled; when the host does in the middle
+// of its answer, the client's connection is broken off. A request that an address
+// may have seen is sent to another only if its method is idempotent and its body is
+// there to be sent again.
 //
 // Axway's other settings of the filter are where they hold for all that connect:
 // certificates, trust and TLS names (`tls`), the proxy (`proxy`), sticky sessions

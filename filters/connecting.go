@@ -10,12 +10,14 @@ import (
 	"framegate/remotehosts"
 )
 
-// connecting is how connect-to-url and connection open a WebSocket at a host.
+// connecting is how connect-to-url and connection reach a host: they open a
+// WebSocket there, or pass a plain HTTP request on.
 type connecting struct {
 	// ConnectTimeout bounds connecting and the TLS handshake; 504 past it. Left out, it is the remote host's.
 	ConnectTimeout time.Duration `yaml:"connectTimeout" min:"1ms"`
-	// ActiveTimeout bounds the wait for the host's answer (504 past it), and for a free connection (503 past it). Left out,
-	// it is the remote host's. The upgrade as a whole may take 30s.
+	// ActiveTimeout bounds the wait for the host's answer (504 past it), and for a free connection (503 past it). On a route it
+	// bounds the wait for each block of the answer's body too. Left out, it is the remote host's. The upgrade as a whole may
+	// take 30s, a request until its answer begins the timeout of its route.
 	ActiveTimeout time.Duration `yaml:"activeTimeout" min:"1ms"`
 	// Retries is how often the upgrade is sent again, to another address first, when one has taken it and reset, stalled, or
 	// answered with a status of retryOn; never once a 101 has begun. Left out, it is the remote host's.
@@ -26,7 +28,7 @@ type connecting struct {
 	RetryDelay time.Duration `yaml:"retryDelay" max:"10s"`
 	// FollowRedirects is how many redirects (301, 302, 303, 307, 308) are followed. Only configured remote hosts are gone to,
 	// and never from TLS to none, else the filter fails with 502; another host gets neither Authorization nor Cookie. With 0 the
-	// client gets the redirect, as it gets any answer of the host.
+	// client gets the redirect, as it gets any answer of the host. On a route only those of GET and HEAD are followed.
 	FollowRedirects int `yaml:"followRedirects" min:"0" max:"10"`
 	// HostHeader is the Host header for the host: ${http.request.host} passes the client's on. Left out, it is the remote
 	// host's own name and port.
@@ -66,15 +68,20 @@ func (c *connecting) prepare(env *Env) error {
 // failure arrow has led to another.
 func forgetRefusal(m *engine.Message) {
 	if m.Answer.FromHost {
+		m.Answer.Stream.Close()
 		*m.Answer = engine.Answer{}
 	}
 }
 
-// connect asks a place for an upgrade, and those that it redirects to.
+// connect asks a place for an upgrade, or passes the request on to it, and to
+// those that it redirects to.
 func (c *connecting) connect(m *engine.Message, at place) (bool, error) {
 	call, err := c.call(m)
 	if call == nil || err != nil {
 		return false, err
+	}
+	if m.Hook == engine.OnRequest {
+		return c.proxy(m, at, call)
 	}
 	for hops := c.FollowRedirects; ; hops-- {
 		call.TLS, call.Target = at.secure, at.target

@@ -62,7 +62,7 @@ remoteHosts:
 	for path, want := range map[string]string{
 		"/chat": host.address, "/client": "front.test", "/fixed": "tenant.test:81", "/query?h=%5B::1%5D:8": "[::1]:8",
 	} {
-		if head := routed(t, g, host, path, "Host", "front.test"); strings.Count(head, "\r\nHost: ") != 1 || !strings.Contains(head, "\r\nHost: "+want+"\r\n") {
+		if head := sentTo(t, g, host, path, "Host", "front.test"); strings.Count(head, "\r\nHost: ") != 1 || !strings.Contains(head, "\r\nHost: "+want+"\r\n") {
 			t.Errorf("%s sent %s", path, head)
 		}
 	}
@@ -126,7 +126,7 @@ remoteHosts:
 		declared("evil", newWSHost(t, refusal("301 Moved Permanently", "Location: ws://127.0.0.1:1/\r\n")).address)+
 		declared("bare", newWSHost(t, refusal("308 Permanent Redirect", "")).address)+
 		declared("self", self.address))
-	head := routed(t, g, end, "/chat", "Authorization", "Bearer secret", "Cookie", "a=b", "X-Kept", "1")
+	head := sentTo(t, g, end, "/chat", "Authorization", "Bearer secret", "Cookie", "a=b", "X-Kept", "1")
 	if !strings.HasPrefix(head, "GET /c?d HTTP/1.1\r\n") || strings.Contains(head, "secret") || strings.Contains(head, "a=b") || !strings.Contains(head, "X-Kept: 1\r\n") {
 		t.Errorf("after the redirect: %s", head)
 	}

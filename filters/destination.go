@@ -85,6 +85,14 @@ func findHost(hosts *remotehosts.Set, field, scheme, authority string) (*remoteh
 	return host, nil
 }
 
+// scheme is http or https.
+func (d *destination) scheme() string {
+	if d.secure {
+		return "https"
+	}
+	return "http"
+}
+
 // protocol is ws or wss.
 func (d *destination) protocol() string {
 	if d.secure {

@@ -80,7 +80,7 @@ func TestRemoveHTTPHeader(t *testing.T) {
 
 func TestValidateHTTPHeaders(t *testing.T) {
 	f := build(t, nil, func(f *validateHTTPHeaders) {
-		f.Headers = map[string]headerRule{
+		f.Headers = map[string]valueRule{
 			"X-Device-Id": {Required: true, Match: expr(`^[a-z0-9-]{8,64}$`)},
 			"User-Agent":  {MaxLength: 10},
 		}
@@ -108,9 +108,9 @@ func TestValidateHTTPHeaders(t *testing.T) {
 	}
 	_, err := try[validateHTTPHeaders](nil, nil)
 	refused(t, err, "headers")
-	_, err = try(nil, func(f *validateHTTPHeaders) { f.Headers = map[string]headerRule{"a b": {}} })
+	_, err = try(nil, func(f *validateHTTPHeaders) { f.Headers = map[string]valueRule{"a b": {}} })
 	refused(t, err, "headers.a b")
-	_, err = try(nil, func(f *validateHTTPHeaders) { f.Headers = map[string]headerRule{"X-A": {}, "x-a": {}} })
+	_, err = try(nil, func(f *validateHTTPHeaders) { f.Headers = map[string]valueRule{"X-A": {}, "x-a": {}} })
 	refused(t, err, "headers.x-a")
 }
 

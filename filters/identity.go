@@ -13,7 +13,7 @@ import (
 var identityWrites = engine.IdentityAttributes()
 
 // recordSecrets are the fields of a record that never leave its store.
-var recordSecrets = []string{"key", "password", "secret"}
+var recordSecrets = []string{"key", "password", "digest", "secret"}
 
 // identityOf makes the identity of a record of a store: its subject, or else its
 // key in the store, its role, and all that is no secret. The handle is what it can

@@ -20,7 +20,7 @@ func init() {
 // always 500.
 //
 // Nothing about the cause is told unless you ask for it: reasons name filters and
-// policies.
+// policies. What Axway calls the stack trace is the reason of an abort.
 //
 //	filters:
 //	  - name: refuse
@@ -39,6 +39,9 @@ type jsonError struct {
 
 	// ShowFilters adds "filters": the filters that ran and how each ended.
 	ShowFilters bool `yaml:"showFilters"`
+
+	// ShowAttributes adds "attributes": what filters have set, secrets hidden, each cut to 1 KiB. For tests only.
+	ShowAttributes bool `yaml:"showAttributes"`
 }
 
 func (f *jsonError) Prepare(*Env) error {
@@ -54,6 +57,8 @@ type errorBody struct {
 	ID      string         `json:"id"`
 	Reason  string         `json:"reason,omitempty"`
 	Filters []errorFilters `json:"filters,omitempty"`
+
+	Attributes map[string]string `json:"attributes,omitempty"`
 }
 
 // errorFilters is a filter that ran.
@@ -82,6 +87,9 @@ func (f *jsonError) Run(m *engine.Message) (bool, error) {
 	if f.ShowFilters {
 		body.Filters = filtersRun(m)
 	}
+	if f.ShowAttributes {
+		body.Attributes = attributesSet(m)
+	}
 	text, err := json.Marshal(body)
 	if err != nil {
 		return false, fmt.Errorf("write the error: %w", err)
@@ -91,6 +99,15 @@ func (f *jsonError) Run(m *engine.Message) (bool, error) {
 		return false, fmt.Errorf("write the error: %w", err)
 	}
 	return true, nil
+}
+
+// attributesSet is what filters have set so far.
+func attributesSet(m *engine.Message) map[string]string {
+	set := make(map[string]string)
+	for name, value := range m.Attributes() {
+		set[name] = shown(name, value, traced)
+	}
+	return set
 }
 
 // filtersRun lists the filters before this one, in order.

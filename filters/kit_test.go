@@ -63,12 +63,14 @@ func setText(v reflect.Value, text string) {
 	switch v.Kind() {
 	case reflect.Bool:
 		v.SetBool(text == "true")
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			panic(err)
 		}
 		v.SetInt(int64(n))
+	case reflect.Slice:
+		v.Set(reflect.ValueOf([]string{text}))
 	default:
 		v.SetString(text)
 	}

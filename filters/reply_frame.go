@@ -1,9 +1,7 @@
 package filters
 
 import (
-	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"framegate/engine"
 	"framegate/engine/wire"
@@ -13,7 +11,7 @@ func init() { register[replyFrame](Kind{Type: "reply-frame", Hooks: engine.OnFra
 
 // Answers the sender instead of passing the message on: the other side never
 // gets it. The answer runs through no policy. The policy passes; the traffic log
-// has the message as replied.
+// has the message as replied. It aborts where a text would not be UTF-8.
 //
 //	filters:
 //	  - type: throttling
@@ -22,16 +20,14 @@ func init() { register[replyFrame](Kind{Type: "reply-frame", Hooks: engine.OnFra
 //	    success: pass
 //	  - name: slow-down
 //	    type: reply-frame
-//	    body: '{"error":"too fast","id":"${id}"}'
+//	    json: {error: too fast, id: '${id}'}
 type replyFrame struct {
-	// Body is what the sender gets. Text that is not UTF-8 aborts the policy.
-	Body engine.Selector `yaml:"body" required:"true"`
+	content `yaml:",inline"`
 
 	// Kind is the kind of message that it goes in.
 	Kind string `yaml:"kind" default:"text" oneof:"text binary"`
 
-	op      wire.Op
-	literal []byte
+	op wire.Op
 }
 
 func (f *replyFrame) Prepare(*Env) error {
@@ -39,14 +35,11 @@ func (f *replyFrame) Prepare(*Env) error {
 	if f.Kind == "binary" {
 		f.op = wire.Binary
 	}
-	if text, ok := f.Body.Literal(); ok {
-		f.literal = []byte(text)
-	}
-	return nil
+	return f.content.prepare(true)
 }
 
 func (f *replyFrame) Run(m *engine.Message) (bool, error) {
-	body, err := bodyOf(f.Body, f.literal, f.op, m)
+	body, err := f.bytes(m, f.op)
 	if err != nil {
 		return false, err
 	}
@@ -54,24 +47,4 @@ func (f *replyFrame) Run(m *engine.Message) (bool, error) {
 		return false, fmt.Errorf("reply: %w", err)
 	}
 	return true, nil
-}
-
-// errNotText aborts a policy whose selector would make a text message that is
-// not UTF-8 (RFC 6455 §5.6: "The 'Payload data' is text data encoded as UTF-8").
-var errNotText = errors.New("body: a text message must be UTF-8, and the selector gave other bytes")
-
-// bodyOf is a payload that a filter makes: the selector's text for this message,
-// or its literal text where it has one. It must not be changed.
-func bodyOf(s engine.Selector, literal []byte, op wire.Op, m *engine.Message) ([]byte, error) {
-	if literal != nil {
-		return literal, nil
-	}
-	body, err := s.Append(nil, m)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("body: %w", err)
-	case op == wire.Text && !utf8.Valid(body):
-		return nil, errNotText
-	}
-	return body, nil
 }

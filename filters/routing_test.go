@@ -10,8 +10,8 @@ import (
 // changing is what differs from one upgrade to the next.
 var changing = regexp.MustCompile(`(?m)^(Sec-WebSocket-Key|traceparent|X-CorrelationID): .*$`)
 
-// routed opens a session through a policy and returns the bytes that reached the host.
-func routed(t *testing.T, g *gateway, host *wsHost, target string, headers ...string) string {
+// sentTo opens a session through a policy and returns the bytes that reached the host.
+func sentTo(t *testing.T, g *gateway, host *wsHost, target string, headers ...string) string {
 	t.Helper()
 	g.open(target, headers...)
 	return changing.ReplaceAllString(<-host.heads, "$1: …")
@@ -59,12 +59,12 @@ remoteHosts:
   other: {host: 127.0.0.1, port: 1}
 `)
 	const query = "?room=a%2Fb%20%C3%BC&a=1%262"
-	want := routed(t, g, host, "/chat"+query, "X-Tenant", "t")
+	want := sentTo(t, g, host, "/chat"+query, "X-Tenant", "t")
 	if !strings.HasPrefix(want, "GET /rooms/a%2Fb%20%C3%BC?a=1%262 HTTP/1.1\r\nHost: "+host.address+"\r\n") || !strings.Contains(want, "X-Tenant: t\r\n") {
 		t.Errorf("connect-to-url sent %s", want)
 	}
 	for _, path := range []string{"/old", "/declared", "/whole", "/attributes", "/dynamic"} {
-		if got := routed(t, g, host, path+query, "X-Tenant", "t"); got != want {
+		if got := sentTo(t, g, host, path+query, "X-Tenant", "t"); got != want {
 			t.Errorf("%s sent %s\nwant %s", path, got, want)
 		}
 	}
@@ -114,27 +114,27 @@ policies:
 remoteHosts:
   chat: {host: `+name+`, port: `+port+`}
 `)
-	if head := routed(t, g, host, "/chat/x?y", "Host", "chat"); !strings.HasPrefix(head, "GET /chat/x?y HTTP/1.1\r\n") {
+	if head := sentTo(t, g, host, "/chat/x?y", "Host", "chat"); !strings.HasPrefix(head, "GET /chat/x?y HTTP/1.1\r\n") {
 		t.Errorf("by Host: %s", head)
 	}
-	if head := routed(t, g, host, "/chat", "Host", host.address); !strings.HasPrefix(head, "GET /chat HTTP/1.1\r\n") {
+	if head := sentTo(t, g, host, "/chat", "Host", host.address); !strings.HasPrefix(head, "GET /chat HTTP/1.1\r\n") {
 		t.Errorf("by Host and port: %s", head)
 	}
 	for _, other := range []string{"127.0.0.1:1", "evil.test", g.address, "chat:9"} {
 		g.refuses(404, "/chat", "Host", other)
 	}
-	if head := routed(t, g, host, "/name?to=chat"); !strings.Contains(head, "X-To: ws://chat:-\r\n") {
+	if head := sentTo(t, g, host, "/name?to=chat"); !strings.Contains(head, "X-To: ws://chat:-\r\n") {
 		t.Errorf("by name: %s", head)
 	}
 	g.refuses(502, "/name?to="+host.address)
 	g.refuses(500, "/name")
-	routed(t, g, host, "/script?to=chat")
-	routed(t, g, host, "/script?to="+name+"&port="+port)
+	sentTo(t, g, host, "/script?to=chat")
+	sentTo(t, g, host, "/script?to="+name+"&port="+port)
 	g.refuses(502, "/script?to=127.0.0.1&port=1")
 	g.refuses(502, "/script?to=localhost")
 	g.refuses(500, "/script?to=chat&port=none")
 	g.refuses(500, "/nothing")
-	if head := routed(t, g, host, "/static-wins"); !strings.HasPrefix(head, "GET /static-wins/in HTTP/1.1\r\n") {
+	if head := sentTo(t, g, host, "/static-wins"); !strings.HasPrefix(head, "GET /static-wins/in HTTP/1.1\r\n") {
 		t.Errorf("after a static router: %s", head)
 	}
 	if len(host.heads) > 0 {

@@ -17,13 +17,12 @@ func init() { register[sendFrame](Kind{Type: "send-frame", Hooks: engine.OnFrame
 // a text would not be UTF-8 or a base64 text is none.
 //
 //	filters:
-//	  - {type: send-frame, to: client, body: '{"seen":${websock.frame.seq}}'}
+//	  - {type: send-frame, to: client, json: {seen: '${websock.frame.seq}'}}
 type sendFrame struct {
 	// To is who gets it.
 	To string `yaml:"to" required:"true" oneof:"client server"`
 
-	// Body is what is sent.
-	Body engine.Selector `yaml:"body" required:"true"`
+	content `yaml:",inline"`
 
 	// Kind is the kind of message that it goes in.
 	Kind string `yaml:"kind" default:"text" oneof:"text binary"`
@@ -31,9 +30,8 @@ type sendFrame struct {
 	// Base64 says that the body is base64, for bytes that no text can hold; with or without = at its end.
 	Base64 bool `yaml:"base64"`
 
-	to      engine.Side
-	op      wire.Op
-	literal []byte
+	to engine.Side
+	op wire.Op
 }
 
 func (f *sendFrame) Prepare(*Env) error {
@@ -44,14 +42,15 @@ func (f *sendFrame) Prepare(*Env) error {
 	if f.Kind == "binary" {
 		f.op = wire.Binary
 	}
-	text, ok := f.Body.Literal()
-	if !ok {
-		return nil
+	if err := f.content.prepare(true); err != nil || !f.Base64 {
+		return err
 	}
-	f.literal = []byte(text)
-	if f.Base64 {
+	if f.JSON != nil {
+		return wrong("base64", "leave it out", "json is no base64")
+	}
+	if f.literal != nil {
 		var err error
-		if f.literal, err = decodeBase64(text); err != nil {
+		if f.literal, err = decodeBase64(string(f.literal)); err != nil {
 			return wrong("body", "write the base64 of the bytes, or leave base64 out", "%w", err)
 		}
 	}
@@ -71,7 +70,7 @@ func (f *sendFrame) Run(m *engine.Message) (bool, error) {
 
 func (f *sendFrame) body(m *engine.Message) ([]byte, error) {
 	if !f.Base64 || f.literal != nil {
-		return bodyOf(f.Body, f.literal, f.op, m)
+		return f.bytes(m, f.op)
 	}
 	text, err := f.Body.String(m)
 	if err != nil {

@@ -14,30 +14,23 @@ func init() {
 // Replaces content.body. On a data message that is what goes on, in the kind it
 // came in. On an HTTP request it is the body of the answer; with a status the
 // policy answers the request itself instead of opening a session. As in Axway's Set
-// Message filter.
+// Message filter. It aborts where a text message would not be UTF-8.
 //
 //	filters:
 //	  - type: set-message
 //	    status: 503
-//	    contentType: application/json
-//	    body: '{"error":"closed for the night","id":"${id}"}'
+//	    json: {error: closed for the night, id: '${id}'}
 type setMessage struct {
-	// Body is the new content. In a text message, text that is not UTF-8 aborts the policy.
-	Body engine.Selector `yaml:"body" required:"true"`
+	content `yaml:",inline"`
 
-	// ContentType is the Content-Type of an HTTP answer; data messages have none.
+	// ContentType is the Content-Type of an HTTP answer; data messages have none. Left out, it is application/json with json.
 	ContentType engine.Selector `yaml:"contentType"`
 
 	// Status is the status of an HTTP answer, 200 to 599; 0 leaves it as it is. Data messages have none.
 	Status int `yaml:"status"`
-
-	literal []byte
 }
 
 func (f *setMessage) Prepare(env *Env) error {
-	if text, ok := f.Body.Literal(); ok {
-		f.literal = []byte(text)
-	}
 	onlyFrames := env.Hooks != 0 && env.Hooks&engine.OnHTTP == 0
 	switch {
 	case onlyFrames && f.Status != 0:
@@ -45,7 +38,10 @@ func (f *setMessage) Prepare(env *Env) error {
 	case onlyFrames && !f.ContentType.IsZero():
 		return wrong("contentType", "leave it out; the websocket's contentType says what its messages are", "data messages have no content type")
 	}
-	return checkStatus(f.Status)
+	if err := checkStatus(f.Status); err != nil {
+		return err
+	}
+	return f.content.prepare(true)
 }
 
 // Generates tells that the filter answers the request where it has a status.
@@ -69,7 +65,7 @@ func (f *setMessage) Run(m *engine.Message) (bool, error) {
 	if m.Answer != nil {
 		op = wire.Binary // the bytes of an HTTP answer are in no charset of ours
 	}
-	body, err := bodyOf(f.Body, f.literal, op, m)
+	body, err := f.bytes(m, op)
 	if err != nil {
 		return false, err
 	}
@@ -86,10 +82,13 @@ func (f *setMessage) setAnswer(m *engine.Message) error {
 	if f.Status != 0 {
 		m.Answer.Status, m.Answer.FromHost = f.Status, false
 	}
-	if f.ContentType.IsZero() {
+	contentType, err := "application/json", error(nil)
+	switch {
+	case !f.ContentType.IsZero():
+		contentType, err = f.ContentType.String(m)
+	case f.template == nil:
 		return nil
 	}
-	contentType, err := f.ContentType.String(m)
 	if err == nil {
 		err = m.Answer.Headers.Set("Content-Type", contentType)
 	}

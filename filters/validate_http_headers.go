@@ -1,8 +1,6 @@
 package filters
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -27,47 +25,29 @@ func init() {
 type validateHTTPHeaders struct {
 	// Headers has a rule for each header's name; names are compared without case. Where a
 	// header stands several times, each of its values must obey the rule.
-	Headers map[string]headerRule `yaml:"headers"`
+	Headers map[string]valueRule `yaml:"headers"`
 
 	// Threats are regular expressions (RE2) that no value of any header may match.
 	Threats []pattern `yaml:"threats"`
 
-	rules []headerRule // in the order of their names
+	rules []namedRule
 }
 
-// headerRule says what a header must be like.
-type headerRule struct {
-	// Required makes the filter fail when there is no such header.
-	Required bool `yaml:"required"`
-
-	// Match is a regular expression (RE2) that the value must match; anchor it with ^ and $
-	// where the whole value is meant.
-	Match pattern `yaml:"match"`
-
-	// MaxLength is the most bytes that the value may have; 0 for no limit but the port's.
-	MaxLength int `yaml:"maxLength" min:"0"`
-
-	name string
-}
-
-func (f *validateHTTPHeaders) Prepare(*Env) error {
+func (f *validateHTTPHeaders) Prepare(*Env) (err error) {
 	if len(f.Headers) == 0 && len(f.Threats) == 0 {
 		return wrong("headers", "write a rule such as headers: {X-Device-Id: {required: true}}", "neither headers nor threats are given, so that every request passes")
 	}
-	f.rules = f.rules[:0]
-	for name, rule := range f.Headers {
+	if f.rules, err = namedRules("headers", f.Headers); err != nil {
+		return err
+	}
+	for i := range f.rules {
+		name := f.rules[i].name
 		if err := checkToken("headers."+name, name); err != nil {
 			return err
 		}
-		rule.name = name
-		f.rules = append(f.rules, rule)
-	}
-	slices.SortFunc(f.rules, func(a, b headerRule) int {
-		return cmp.Or(strings.Compare(strings.ToLower(a.name), strings.ToLower(b.name)), strings.Compare(a.name, b.name))
-	})
-	for i := 1; i < len(f.rules); i++ {
-		if before := f.rules[i-1].name; strings.EqualFold(before, f.rules[i].name) {
-			return wrong("headers."+f.rules[i].name, "keep one of them", "header %s has a rule as %s already: names are compared without case", f.rules[i].name, before)
+		twin := func(r namedRule) bool { return strings.EqualFold(r.name, name) }
+		if first := slices.IndexFunc(f.rules, twin); first < i {
+			return wrong("headers."+name, "keep one of them", "header %s has a rule as %s already: names are compared without case", name, f.rules[first].name)
 		}
 	}
 	return nil
@@ -76,36 +56,16 @@ func (f *validateHTTPHeaders) Prepare(*Env) error {
 func (f *validateHTTPHeaders) Run(m *engine.Message) (bool, error) {
 	headers := m.Request.Headers
 	for i := range f.rules {
-		if why := f.rules[i].check(headers); why != "" {
+		if why := f.rules[i].check(headers.Values(f.rules[i].name)); why != "" {
 			m.Fail(400, "header %s %s", f.rules[i].name, why)
 			return false, nil
 		}
 	}
 	for name, value := range headers.All() {
-		for _, threat := range f.Threats {
-			if threat.MatchString(value) {
-				m.Fail(400, "header %s looks like a threat: it matches %s", name, threat)
-				return false, nil
-			}
+		if threat, found := threatIn(f.Threats, value); found {
+			m.Fail(400, "header %s looks like a threat: it matches %s", name, threat)
+			return false, nil
 		}
 	}
 	return true, nil
-}
-
-// check says what is wrong with the header, or nothing.
-func (r *headerRule) check(headers *engine.Headers) string {
-	there := false
-	for value := range headers.Values(r.name) {
-		there = true
-		switch {
-		case r.MaxLength > 0 && len(value) > r.MaxLength:
-			return fmt.Sprintf("is longer than %d bytes", r.MaxLength)
-		case r.Match.given() && !r.Match.MatchString(value):
-			return fmt.Sprintf("does not match %s", r.Match)
-		}
-	}
-	if r.Required && !there {
-		return "is missing"
-	}
-	return ""
 }

@@ -6,15 +6,15 @@ import (
 	"framegate/engine"
 )
 
-// checkAnswers warns of upgrade policies that can pass although no filter has
-// connected or answered: at run time that is a 500.
+// checkAnswers warns of policies of upgrades and requests that can pass although
+// no filter has connected or answered: at run time that is a 500.
 func (c *compiler) checkAnswers() {
 	for _, port := range names(c.config.Ports) {
-		for _, w := range c.config.Ports[port].Websockets {
-			if w == nil || c.facts[w.OnUpgrade.Name] == nil {
+		for _, at := range c.config.Ports[port].attached() {
+			if len(at.hooks) == 0 || at.hooks[0].hook&engine.OnHTTP == 0 || c.facts[at.hooks[0].ref.Name] == nil {
 				continue
 			}
-			name := w.OnUpgrade.Name
+			name := at.hooks[0].ref.Name
 			if way := c.silent(name); way != nil {
 				c.warnf(way.place, "end the way with connect-to-url, or with reflect and what else answers", "policy %q can pass after %s without having connected or answered; the client then gets 500", name, way.label())
 			}

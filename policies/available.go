@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,14 +22,14 @@ type run struct {
 	path     engine.PathPattern
 }
 
-// runsOf lists the runs of a websocket, the upgrade first.
-func (c *compiler) runsOf(w *Websocket) []*run {
+// runsOf lists the runs of a websocket or a route, the upgrade first.
+func (c *compiler) runsOf(at attached) []*run {
 	var runs []*run
-	for _, h := range hooksOf(w) {
+	for _, h := range at.hooks {
 		if c.facts[h.ref.Name] == nil {
 			continue
 		}
-		r := &run{c: c, hook: h.hook, path: engine.PathPattern(w.Path)}
+		r := &run{c: c, hook: h.hook, path: at.path}
 		r.add(h.ref.Name)
 		if handler := c.config.FaultHandler.Name; c.facts[handler] != nil && c.policies[handler].Unfit&h.hook == 0 {
 			r.add(handler)
@@ -69,6 +70,9 @@ func writes(s *Step) []string {
 	return names
 }
 
+// attributeReader is a filter that reads attributes which its settings name elsewhere than in a field of selectors.
+type attributeReader interface{ Reads() map[string][]string }
+
 // read is an attribute that a field of a filter reads.
 type read struct{ field, name string }
 
@@ -85,6 +89,14 @@ func reads(s *Step) []read {
 			}
 		}
 	})
+	if r, ok := s.filter.(attributeReader); ok && !s.broken {
+		named := r.Reads()
+		for _, field := range slices.Sorted(maps.Keys(named)) {
+			for _, name := range named[field] {
+				all = append(all, read{field, name})
+			}
+		}
+	}
 	return all
 }
 
@@ -115,11 +127,8 @@ func walkPaths(v reflect.Value, path string, visit func(path string, v reflect.V
 // checkAttributes warns of attributes that nobody sets.
 func (c *compiler) checkAttributes() {
 	for _, port := range names(c.config.Ports) {
-		for _, w := range c.config.Ports[port].Websockets {
-			if w == nil {
-				continue
-			}
-			for _, r := range c.runsOf(w) {
+		for _, at := range c.config.Ports[port].attached() {
+			for _, r := range c.runsOf(at) {
 				r.check()
 			}
 		}

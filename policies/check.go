@@ -10,23 +10,6 @@ import (
 	"framegate/filters"
 )
 
-// hooksOf lists the hooks of a websocket with the policies they name.
-func hooksOf(w *Websocket) []struct {
-	hook engine.Hook
-	ref  reference
-} {
-	all := []struct {
-		hook engine.Hook
-		ref  reference
-	}{{engine.OnUpgrade, w.OnUpgrade}, {engine.OnClientFrame, w.OnClientFrame}, {engine.OnServerFrame, w.OnServerFrame}, {engine.OnClose, w.OnClose}}
-	return slices.DeleteFunc(all, func(h struct {
-		hook engine.Hook
-		ref  reference
-	}) bool {
-		return h.ref.Name == ""
-	})
-}
-
 // spreadHooks finds out in which hooks every policy runs: those that name it,
 // and those of the policies that call it.
 func (c *compiler) spreadHooks() {
@@ -43,11 +26,8 @@ func (c *compiler) spreadHooks() {
 		}
 	}
 	for _, port := range names(c.config.Ports) {
-		for _, w := range c.config.Ports[port].Websockets {
-			if w == nil {
-				continue
-			}
-			for _, h := range hooksOf(w) {
+		for _, at := range c.config.Ports[port].attached() {
+			for _, h := range at.hooks {
 				c.spread(h.ref.Name, h.hook, h.ref.place)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 // Source is this package's own source: the comments of [Config] and what is in
 // it are the descriptions of the schema.
 //
-//go:embed config.go port_config.go
+//go:embed config.go port_config.go route_config.go
 var Source embed.FS
 
 // Config is what the author wrote, decoded: the top-level keys of all files of
@@ -37,6 +37,8 @@ type Config struct {
 	Shutdown Shutdown `yaml:"shutdown"`
 	// Scripts bounds what scripts may do.
 	Scripts Scripts `yaml:"scripts"`
+	// State says where counts of quotas, and what scripts put into state, are kept: disk, memory (they end with the process), or its keys.
+	State State `yaml:"state" default:"disk"`
 	// Ports are the listeners, by name.
 	Ports map[string]*Port `yaml:"ports"`
 	// RemoteHosts are the back ends, by name.
@@ -116,6 +118,19 @@ type Scripts struct {
 	ErrorsPerMinute int `yaml:"errorsPerMinute" default:"60" min:"1"`
 }
 
+// State says where what outlives a session is kept. It is always in memory, and
+// written to a file behind, within a second, so that it is there again after a restart. A change of the file
+// takes effect when the gateway is started anew.
+type State struct {
+	// File is the state file, relative to the gateway's directory. It is made when something is to be kept. No two gateways may have the same.
+	File string `yaml:"file" default:".framegate/state.db"`
+	// Size is how much may be kept, in memory and in the file. Past it nothing new is taken in: a script's put throws, and a quota aborts for keys that it has not seen.
+	Size engine.Size `yaml:"size" default:"64MiB" min:"1MiB" max:"64GiB"`
+
+	memory bool
+	located
+}
+
 // Websocket is a path on a port with its hooks and limits.
 type Websocket struct {
 	// Path is the path of the URL, as it comes, beginning with a slash. A segment in braces stands for any one: of /rooms/{id}
@@ -124,8 +139,8 @@ type Websocket struct {
 	Path string `yaml:"path" required:"true"`
 	// Match says whether longer paths belong to it too (by whole segments, the longest websocket wins), or only the path itself.
 	Match string `yaml:"match" default:"longest" oneof:"longest exact"`
-	// Host is the host name that the request must name. Without it every host is served.
-	Host string `yaml:"host"`
+	// Host is the host name that the request must name, or a list of them; *.example.test stands for one label. The most precise name goes before the most precise path. Without it every host is served.
+	Host []string `yaml:"host"`
 	// Enabled makes the path be served.
 	Enabled bool `yaml:"enabled" default:"true"`
 	// OnUpgrade is the policy that runs on the upgrade request. It connects to a remote host, or answers.

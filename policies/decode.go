@@ -215,7 +215,7 @@ func stringKey(n *yaml.Node) *yaml.Node {
 }
 
 // singular is what one thing of a list is called.
-var singular = map[string]string{"websockets": "websocket", "certificates": "certificate", "filters": "filter"}
+var singular = map[string]string{"websockets": "websocket", "routes": "route", "certificates": "certificate", "filters": "filter"}
 
 // list fills a slice from a list. One scalar is a list of one.
 func (d *decoder) list(n *yaml.Node, v reflect.Value, what string) {

@@ -29,7 +29,10 @@ func digest(w io.Writer, v reflect.Value) {
 	switch {
 	case !v.IsValid():
 		fmt.Fprint(w, "-")
-	case v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface:
+	case v.Kind() == reflect.Pointer:
+		digest(w, v.Elem())
+	case v.Kind() == reflect.Interface: // 5 and "5" are not the same
+		fmt.Fprint(w, v.Elem().Kind())
 		digest(w, v.Elem())
 	case v.Type() == reflect.TypeFor[reference]():
 		fmt.Fprintf(w, "%q", v.FieldByName("Name").String())

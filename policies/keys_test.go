@@ -29,7 +29,7 @@ func TestDefaults(t *testing.T) {
 	}
 	fail, abort := engine.FrameFault{Verdict: engine.Close, Code: 1008}, engine.FrameFault{Verdict: engine.Close, Code: 1011}
 	switch {
-	case w.Exact || w.Host != "" || w.Disabled || w.NeedSub || w.KeepRemoved || w.MessageMode || w.Origins != nil || w.Subprotocols != nil:
+	case w.Exact || w.Hosts != nil || w.Disabled || w.NeedSub || w.KeepRemoved || w.MessageMode || w.Origins != nil || w.Subprotocols != nil:
 		t.Errorf("websocket: %+v", w)
 	case w.ContentType != "application/json" || w.Idle != 5*time.Minute || w.Expire != 0 || w.OnChange != engine.Pin:
 		t.Errorf("websocket: %q %s %s %d", w.ContentType, w.Idle, w.Expire, w.OnChange)
@@ -99,7 +99,7 @@ log: {enabled: false, frames: false, payloads: 10KiB, trails: 7}
 		t.Error(diff)
 	}
 	switch {
-	case !w.Exact || w.Host != "chat.example.test" || !w.Disabled || !w.NeedSub || w.ContentType != "text/plain":
+	case !w.Exact || len(w.Hosts) != 1 || w.Hosts[0] != "chat.example.test" || !w.Disabled || !w.NeedSub || w.ContentType != "text/plain":
 		t.Errorf("%+v", w)
 	case len(w.Origins) != 2 || len(w.Subprotocols) != 1:
 		t.Errorf("origins %v, subprotocols %v", w.Origins, w.Subprotocols)

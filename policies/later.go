@@ -10,9 +10,6 @@ var laterKeys = map[string]map[string]string{
 		"applications": "applications come with a later version", "endpoints": "endpoints come with a later version",
 		"bridges": "HTTP bridges come with a later version", "cluster": "fleets come with a later version",
 	},
-	"port": {
-		"routes": "plain HTTP routes come with a later version",
-	},
 	"websocket": {
 		"endpoint": "endpoints come with a later version",
 	},
@@ -42,6 +39,11 @@ var otherWords = map[string]map[string]string{
 		"onFrame": "write `onClientFrame:` or `onServerFrame:`", "client": "write `onClientFrame:`", "server": "write `onServerFrame:`",
 		"close": "write `onClose:`", "protocols": "write `subprotocols:`", "maxMessage": "write `limits: {message: 1MiB}`",
 		"timeout": "write `idleTimeout:` or `expire:`", "policy": "write `onUpgrade:`",
+	},
+	"route": {
+		"policy": "write `onRequest:`", "onUpgrade": "an upgrade is for a websocket: write `onRequest:`, or move it under `websockets:`", "method": "write `methods:`",
+		"url": "write `path:`, and `connect-to-url` into the policy", "backend": "write `connect-to-url` into the policy", "proxy": "write `connect-to-url` into the policy",
+		"cors": "let the policy answer: `methods` without OPTIONS answers it by itself, with Allow only", "hosts": "write `host:`",
 	},
 	"policy": {
 		"start": "the first filter of the list is the start", "steps": "write `filters:`", "chain": "write `filters:`",

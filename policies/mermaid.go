@@ -21,6 +21,11 @@ func Uses(s *engine.Snapshot, p *engine.Policy) []string {
 				}
 			}
 		}
+		for _, r := range s.Ports[name].Routes {
+			if r.Request == p {
+				uses = append(uses, fmt.Sprintf("%s %s %s", name, r.Path, engine.OnRequest))
+			}
+		}
 	}
 	if s.FaultHandler == p {
 		uses = append(uses, "faultHandler")

@@ -38,6 +38,8 @@ type Port struct {
 	Requires []string `yaml:"requires"`
 	// Websockets are the paths on which clients may open WebSockets.
 	Websockets []*Websocket `yaml:"websockets"`
+	// Routes are the paths on which plain HTTP requests are answered. A websocket may have the same path: requests with Upgrade: websocket are for it, all others for the route.
+	Routes []*Route `yaml:"routes"`
 
 	located
 }

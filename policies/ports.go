@@ -13,7 +13,7 @@ import (
 	"framegate/engine"
 )
 
-// port compiles a port and its websockets.
+// port compiles a port, its websockets and its routes.
 func (c *compiler) port(name string, p *Port) *engine.Port {
 	out := &engine.Port{
 		Name: name, Listen: p.Listen, Disabled: !p.Enabled, At: p.place.position(),
@@ -47,19 +47,7 @@ func (c *compiler) port(name string, p *Port) *engine.Port {
 	c.checkProbes(name, p)
 	out.Clients, out.Requires = c.clients(name, p), p.Requires
 	c.checkRequired(name, p)
-	seen := make(map[string]*Websocket)
-	for _, w := range p.Websockets {
-		if w == nil {
-			continue
-		}
-		key := w.Host + " " + engine.PathPattern(w.Path).Shape()
-		if first := seen[key]; first != nil {
-			c.errorf(w.place, "delete one of the two, or give one another `path` or `host`", "port %q has two websockets with the path %s; the first is at %s", name, samePath(w.Path, first.Path), first.place.position())
-			continue
-		}
-		seen[key] = w
-		out.Websockets = append(out.Websockets, c.websocket(name, p, w))
-	}
+	c.attach(name, p, out)
 	return out
 }
 
@@ -84,6 +72,11 @@ func (c *compiler) checkProbes(name string, p *Port) {
 		for _, w := range p.Websockets {
 			if w != nil && w.Path == path {
 				c.errorf(p.at(field), "give one of them another path", "port %q: %s hides the websocket at %s", name, path, w.place.position())
+			}
+		}
+		for _, r := range p.Routes {
+			if r != nil && r.Path == path {
+				c.errorf(p.at(field), "give one of them another path", "port %q: %s hides the route at %s", name, path, r.place.position())
 			}
 		}
 	}

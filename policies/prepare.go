@@ -193,7 +193,14 @@ func (c *compiler) prepareProblem(s *Step, err error) {
 	c.errorf(at, hint, "%s: %s", s.label(), what)
 }
 
-func lastKey(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+// lastKey is the last key of a path that is not the number of an item.
+func lastKey(path string) string {
+	keys := strings.Split(path, ".")
+	for len(keys) > 1 && strings.Trim(keys[len(keys)-1], "0123456789") == "" {
+		keys = keys[:len(keys)-1]
+	}
+	return keys[len(keys)-1]
+}
 
 // scriptProblem reports what is wrong in a script, in the script's own lines.
 func (c *compiler) scriptProblem(err *scripts.Error) {

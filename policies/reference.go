@@ -17,6 +17,7 @@ var manuals = map[string]reflect.Type{
 	"gateway":     reflect.TypeFor[Config](),
 	"port":        reflect.TypeFor[Port](),
 	"websocket":   reflect.TypeFor[Websocket](),
+	"route":       reflect.TypeFor[Route](),
 	"remote-host": reflect.TypeFor[remotehosts.Definition](),
 	"policy":      reflect.TypeFor[Policy](),
 	"filter":      reflect.TypeFor[Step](),
@@ -24,7 +25,7 @@ var manuals = map[string]reflect.Type{
 }
 
 // parts are the keys under which such parts stand in another.
-var parts = []string{"ports", "websockets", "remoteHosts", "policies", "filters", "stores"}
+var parts = []string{"ports", "websockets", "routes", "remoteHosts", "policies", "filters", "stores"}
 
 // authorsWords begins a comment with what the thing is, not with its name in Go.
 func authorsWords(comment, name string) string {

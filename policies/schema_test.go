@@ -131,7 +131,7 @@ func TestSchemaRefusesWhatIsWrong(t *testing.T) {
 		"unknown-top-level-key", "unknown-port-key", "unknown-websocket-key", "unknown-filter-type", "unknown-filter-key",
 		"enum-typo", "required-missing", "required-missing-in-filter", "duration-without-unit", "size-in-kb", "yes-for-true",
 		"list-for-map", "text-for-map", "map-for-list", "map-for-text", "text-for-filter", "filter-without-type", "filter-type-as-key",
-		"negative-number", "later-routes", "version-2", "other-words-for-arrows",
+		"negative-number", "route-unknown-key", "version-2", "other-words-for-arrows",
 	} {
 		text, err := os.ReadFile(filepath.Join("testdata/broken", name, gatewayFile))
 		if err != nil {

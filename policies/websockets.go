@@ -9,7 +9,7 @@ import (
 // websocket compiles a websocket of a port.
 func (c *compiler) websocket(name string, port *Port, w *Websocket) *engine.Websocket {
 	out := &engine.Websocket{
-		Port: name, Path: w.Path, Exact: w.Match == "exact", Host: w.Host, Disabled: !w.Enabled,
+		Port: name, Path: w.Path, Exact: w.Match == "exact", Hosts: w.Host, Disabled: !w.Enabled,
 		Upgrade: c.hook(w.OnUpgrade, engine.OnUpgrade), ClientFrame: c.hook(w.OnClientFrame, engine.OnClientFrame),
 		ServerFrame: c.hook(w.OnServerFrame, engine.OnServerFrame), Closed: c.hook(w.OnClose, engine.OnClose),
 		Origins: w.Origins, Subprotocols: w.Subprotocols, NeedSub: w.SubprotocolRequired, ContentType: w.ContentType,
@@ -26,7 +26,8 @@ func (c *compiler) websocket(name string, port *Port, w *Websocket) *engine.Webs
 	if w.IdleTimeout != nil {
 		out.Idle = *w.IdleTimeout
 	}
-	c.checkPath(w)
+	c.checkPath(&w.located, w.Path)
+	c.checkHosts(&w.located, w.Host)
 	c.checkOrigins(w)
 	c.checkSubprotocols(w)
 	return out
@@ -71,18 +72,18 @@ func (c *compiler) logRules(own WebsocketLog) engine.LogRules {
 	return rules
 }
 
-func (c *compiler) checkPath(w *Websocket) {
+func (c *compiler) checkPath(l *located, path string) {
 	switch {
-	case w.Path == "":
-	case !strings.HasPrefix(w.Path, "/"):
-		c.errorf(w.at("path"), "write `path: /"+w.Path+"`", "path %q does not begin with a slash", w.Path)
-	case strings.ContainsAny(w.Path, "?#"):
-		c.errorf(w.at("path"), "write the path alone; filters read the query as ${params.query.NAME}", "path %q has more than a path in it", w.Path)
-	case strings.ContainsAny(w.Path, "* "):
-		c.errorf(w.at("path"), "write the fixed beginning of the path: with `match: longest` all that lies below it is served too; {name} stands for one segment", "path %q has a pattern in it", w.Path)
+	case path == "":
+	case !strings.HasPrefix(path, "/"):
+		c.errorf(l.at("path"), "write `path: /"+path+"`", "path %q does not begin with a slash", path)
+	case strings.ContainsAny(path, "?#"):
+		c.errorf(l.at("path"), "write the path alone; filters read the query as ${params.query.NAME}", "path %q has more than a path in it", path)
+	case strings.ContainsAny(path, "* "):
+		c.errorf(l.at("path"), "write the fixed beginning of the path: with `match: longest` all that lies below it is served too; {name} stands for one segment", "path %q has a pattern in it", path)
 	default:
-		if err := engine.PathPattern(w.Path).Check(); err != nil {
-			c.errorf(w.at("path"), "write a name of its own in braces for a whole segment, such as /rooms/{room}", "path %q: %v", w.Path, err)
+		if err := engine.PathPattern(path).Check(); err != nil {
+			c.errorf(l.at("path"), "write a name of its own in braces for a whole segment, such as /rooms/{room}", "path %q: %v", path, err)
 		}
 	}
 }

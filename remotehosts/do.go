@@ -41,7 +41,11 @@ func (h *Host) Do(ctx context.Context, call *Call) (*engine.Answer, error) {
 	headers := headersOf(r.Header)
 	headers.DelHopByHop()
 	headers.Del("Content-Length")
-	return &engine.Answer{Status: r.StatusCode, Headers: *headers, FromHost: true, Stream: engine.NewBody(r.Body, r.ContentLength)}, nil
+	a := &engine.Answer{Status: r.StatusCode, Headers: *headers, FromHost: true, Stream: engine.NewBody(r.Body, r.ContentLength), Host: h.def.Name}
+	if address := r.Body.(*download).address.key; address != a.Host {
+		a.Host += " (" + address + ")"
+	}
+	return a, nil
 }
 
 // newRequest makes the request for the host of the client's. Trailers do not go
@@ -57,12 +61,19 @@ func (h *Host) newRequest(c *Call) (*http.Request, error) {
 	if !isToken(c.Request.Method) {
 		return nil, fmt.Errorf("%q is no method", c.Request.Method)
 	}
+	host := c.HostHeader
+	if host == "" {
+		host = h.authority(c.TLS)
+	}
+	if err := CheckHostHeader(host); err != nil {
+		return nil, err
+	}
 	headers, err := h.forwarded(c)
 	if err != nil {
 		return nil, err
 	}
 	q := &http.Request{
-		Method: c.Request.Method, URL: &url.URL{Opaque: target}, Host: h.authority(c.TLS), Header: make(http.Header, headers.Len()+1),
+		Method: c.Request.Method, URL: &url.URL{Opaque: target}, Host: host, Header: make(http.Header, headers.Len()+1),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	q.Header["User-Agent"] = nil // else net/http names itself

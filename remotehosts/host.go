@@ -148,10 +148,16 @@ func (h *Host) cancelled(ctx context.Context) error {
 	return fmt.Errorf("waiting for remote host %s: %w: %w", h.def.Name, errCancelled, context.Cause(ctx))
 }
 
+// gone tells whether a ctx has ended because nobody waits any more, and not
+// because time is up.
+func gone(ctx context.Context) bool {
+	return errors.Is(ctx.Err(), context.Canceled) && !isTimeout(context.Cause(ctx))
+}
+
 // ended is the error for a ctx that has ended: the caller has gone, or the time
 // for the upgrade as a whole is up.
 func (h *Host) ended(ctx context.Context, c *Call, step string) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	if gone(ctx) {
 		return h.cancelled(ctx)
 	}
 	whole := "the upgrade may"

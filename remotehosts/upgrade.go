@@ -112,7 +112,7 @@ func (h *Host) queue(ctx context.Context, c *Call) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(ctx.Err(), context.Canceled):
+	case gone(ctx):
 		return h.cancelled(ctx)
 	}
 	return h.fail(c, 503, fmt.Sprintf("all %d connections are in use", h.slots.limit), err)

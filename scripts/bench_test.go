@@ -88,3 +88,13 @@ func BenchmarkLoadFrozen(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkJSONEdit is the script of examples/bench that adds a field.
+func BenchmarkJSONEdit(b *testing.B) {
+	bench(b, `export function invoke(msg) {
+		const m = JSON.parse(msg.body);
+		m.seen = true;
+		msg.body = JSON.stringify(m);
+		return true;
+	}`)
+}

@@ -21,6 +21,7 @@ type facts struct {
 	helpers      map[string]bool // what instrument put in
 	backtracks   bool            // a regular expression needs backtracking
 	backtracksAt engine.Position
+	lazy         bool     // JSON.parse may leave text what is not asked for
 	patterns     bool     // it may make regular expressions of texts
 	reads        []string // attributes named in msg.get and msg.select
 	writes       []string // attributes named in msg.put
@@ -77,6 +78,7 @@ func gather(body ast.Node) *facts {
 	for _, name := range []string{"Array", "push", "unshift", "fill", "splice", "with", "from", "of", "call", "apply", "bind"} {
 		f.arrays = f.arrays || f.names[name] || f.members[name]
 	}
+	f.lazy = f.mayParseLazily()
 	f.reads, f.writes = sorted(reads), sorted(writes)
 	return f
 }

@@ -24,6 +24,11 @@ func (c *machine) jsonParse(call goja.FunctionCall) goja.Value {
 		s = c.toText(call.Argument(0))
 	}
 	p := jsonParser{c: c, text: s.String()}
+	if len(call.Arguments) < 2 {
+		if v := c.parseLazily(p.text); v != nil {
+			return v
+		}
+	}
 	v := p.document()
 	if reviver, ok := goja.AssertFunction(call.Argument(1)); ok {
 		holder := c.rt.NewObject()

@@ -170,9 +170,12 @@ func (w *jsonWriter) object(o *goja.Object) bool {
 	if w.indent != "" {
 		w.line += w.indent
 	}
-	if isArray(o) {
+	switch {
+	case o.ExportType() == lazyType && w.only == nil:
+		w.lazyMembers(o, o.Export().(*lazyObject), outer)
+	case isArray(o):
 		w.list(o, outer)
-	} else {
+	default:
 		w.members(o, outer)
 	}
 	w.line = outer
@@ -207,22 +210,32 @@ func (w *jsonWriter) members(o *goja.Object, outer string) {
 	}
 	some := false
 	for _, key := range keys {
-		mark := len(w.out)
-		if some {
-			w.out = append(w.out, ',')
-		}
-		w.out = append(w.out, w.line...)
-		w.out = appendJSONText(w.out, key)
-		w.out = append(w.out, ':')
-		if w.indent != "" {
-			w.out = append(w.out, ' ')
-		}
-		if w.write(o, key, o.Get(key)) {
-			some = true
-		} else {
-			w.out = w.out[:mark]
-		}
+		some = w.member(o, key, o.Get(key), some) || some
 	}
+	w.close(some, outer)
+}
+
+// member writes a member; false when its value has no JSON.
+func (w *jsonWriter) member(o *goja.Object, key string, v goja.Value, behind bool) bool {
+	mark := len(w.out)
+	if behind {
+		w.out = append(w.out, ',')
+	}
+	w.out = append(w.out, w.line...)
+	w.out = appendJSONText(w.out, key)
+	w.out = append(w.out, ':')
+	if w.indent != "" {
+		w.out = append(w.out, ' ')
+	}
+	if w.write(o, key, v) {
+		return true
+	}
+	w.out = w.out[:mark]
+	return false
+}
+
+// close writes the end of an object.
+func (w *jsonWriter) close(some bool, outer string) {
 	if some {
 		w.out = append(w.out, outer...)
 	}

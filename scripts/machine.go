@@ -32,11 +32,13 @@ type machine struct {
 	joined  int             // bytes that nested joins have made
 	depth   int             // of nested natives
 	scratch []byte          // of JSON.stringify
+	indexed []lazyMember    // of JSON.parse
 
-	attrs     map[string]engine.Attr
-	selectors map[string]engine.Selector
-	msg       *messageObject
-	natives   natives
+	prototypes [2]*goja.Object // of objects and arrays, once they were asked for
+	attrs      map[string]engine.Attr
+	selectors  map[string]engine.Selector
+	msg        *messageObject
+	natives    natives
 }
 
 var (

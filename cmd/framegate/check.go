@@ -34,15 +34,24 @@ func (c *checkCommand) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
-	websockets, filters := 0, 0
+	websockets, routes, filters := 0, 0, 0
 	for _, p := range snapshot.Ports {
 		websockets += len(p.Websockets)
+		routes += len(p.Routes)
 	}
 	for _, p := range snapshot.Policies {
 		filters += len(p.Nodes)
 	}
-	fmt.Fprintf(std.out, "%s is fine: %d ports, %d websockets, %d policies with %d filters\n", c.Dir, len(snapshot.Ports), websockets, len(snapshot.Policies), filters)
+	fmt.Fprintf(std.out, "%s is fine: %d ports, %d websockets, %s%d policies with %d filters\n", c.Dir, len(snapshot.Ports), websockets, counted(routes, "routes"), len(snapshot.Policies), filters)
 	return writeCopies(std.out, snapshot)
+}
+
+// counted is how many there are of something, if there are any.
+func counted(n int, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %s, ", n, what)
 }
 
 // copied is a filter of which a session may have a copy of its own: a script.

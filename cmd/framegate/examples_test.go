@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +136,17 @@ func TestExamples(t *testing.T) {
 			name: "a room that is not for bob", example: "secure", path: "/chat?room=ops",
 			args: []string{"-H", "Authorization: Basic Ym9iOmJvYi1wYXNzd29yZA==", "-H", "X-Device-Id: device-0001", "-m", "x"}, refused: "403",
 		},
+		{
+			name: "personal data is masked both ways", example: "mask-pii", path: "/orders",
+			args: []string{"-m", `{"card":4111111111111234, "payments":[{"card":"5500 0000 0000 0004"}], "user":{"email":"ann@example.test","password":"x"}}`},
+			want: `{"card":"***1234", "payments":[{"card":"***0004"}], "user":{"email":"an**************"}}`,
+		},
+		{name: "a message that the schema allows", example: "validate-json", path: "/chat", args: []string{"-m", `{"type":"say", "text":"hello"}`}, want: `{"type":"say", "text":"hello"}`},
+		{
+			name: "a message that the schema does not allow", example: "validate-json", path: "/chat", args: []string{"-m", `{"type":"shout"}`},
+			want: `{"error":"this message is not allowed","errors":[{"at":"/type","error":"value must be one of 'say', 'leave'","schema":"/properties/type/enum"}]}`,
+		},
+		{name: "a message that is no JSON", example: "validate-json", path: "/chat", args: []string{"-m", "hello"}, want: `{"error":"send JSON"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -152,7 +166,72 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// What is masked is in no record either, and what the host says wrong reaches no client.
+func TestWhatIsMaskedIsNotRecorded(t *testing.T) {
+	s, log := dev(t, copyGateway(t, filepath.Join("..", "..", "examples", "mask-pii")))
+	if out, errors, code := cli(t, "connect", s.url("/orders"), "--wait", "1", "-m", `{"card":"4111111111111234","password":"tell nobody"}`); code != 0 || !strings.Contains(out, `***1234`) {
+		t.Fatalf("exit %d: %s %s\n%s", code, out, errors, log)
+	}
+	records, _ := s.gateway.Journal().Read(0, 100)
+	text, err := json.Marshal(records)
+	if err != nil || len(records) < 3 {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	for _, secret := range []string{"4111111111111234", "tell nobody", base64.StdEncoding.EncodeToString([]byte(`{"card"`))[:8]} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("the traffic log has %s: %s", secret, text)
+		}
+	}
+	if out, _, code := cli(t, "connect", s.url("/orders"), "--wait", "1", "-m", "no JSON"); strings.Contains(out, "no JSON") || code == 0 && !strings.Contains(out, "1007") {
+		t.Errorf("what cannot be masked went on: exit %d %s", code, out)
+	}
+}
+
 // What a script costs each session is said before it runs.
+// The routes example answers plain requests, and WebSockets on the same path.
+func TestRoutesExample(t *testing.T) {
+	s, log := dev(t, copyGateway(t, filepath.Join("..", "..", "examples", "routes")))
+	for _, c := range []struct {
+		method, path, body, key string
+		status                  int
+		want                    string
+	}{
+		{"GET", "/status", "", "", 200, `{"up":true,"you":"127.0.0.1"}`},
+		{"POST", "/status", "x", "", 405, ""},
+		{"POST", "/api/items", `{"text":"hi"}`, "demo-key-alice", 200, `{"text":"hi"}`},
+		{"GET", "/api/items?page=2", "", "demo-key-alice", 200, `"X-User: alice"`},
+		{"GET", "/api/items", "", "", 401, `{"error":"unauthorized"`},
+	} {
+		q, err := http.NewRequestWithContext(t.Context(), c.method, strings.Replace(s.url(c.path), "ws://", "http://", 1), strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.key != "" {
+			q.Header.Set("X-API-Key", c.key)
+		}
+		q.Close = true
+		r, err := http.DefaultTransport.RoundTrip(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil || r.StatusCode != c.status || !strings.Contains(string(body), c.want) {
+			t.Errorf("%s %s: %d %s %v\n%s", c.method, c.path, r.StatusCode, body, err, log)
+		}
+	}
+	out, problems, _ := cli(t, "connect", s.url("/api"), "--wait", "1", "-H", "X-API-Key: demo-key-alice", "-m", "hello")
+	if !strings.Contains(out, "hello") {
+		t.Errorf("%s%s", out, problems)
+	}
+	out, problems, _ = cli(t, "tail", "--url", "http://"+s.console.Address(), "--kind", "request", "--last", "10", "--no-follow")
+	for _, want := range []string{"POST 200 proxied", "→ backend", "GET 401 refused", "api-key", `← {"text":"hi"}`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("tail shows no %q:\n%s%s", want, out, problems)
+		}
+	}
+}
+
 func TestCheckSaysWhatScriptsCostASession(t *testing.T) {
 	for example, want := range map[string]string{
 		"stamp":  `script "script" of policy "stamp": each session has a copy of about `,

@@ -52,6 +52,9 @@ func (c *listCommand) Run(ctx context.Context, std stdio) error {
 		for _, w := range snapshot.Ports[name].Websockets {
 			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", name, w.Path, strings.TrimSpace(hooks(w)), w.At)
 		}
+		for _, r := range snapshot.Ports[name].Routes {
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", name, r.Path, answers(r), r.At)
+		}
 	}
 	return nil
 }

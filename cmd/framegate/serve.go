@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +22,7 @@ import (
 )
 
 const (
-	// stateSize bounds what filters and scripts keep beyond a session, in bytes.
+	// stateSize bounds what filters and scripts keep beyond a session, in bytes, until the configuration says.
 	stateSize = 64 << 20
 	// devPayloads is how many bytes of payloads `framegate dev` keeps of each message.
 	devPayloads = 10 << 10
@@ -35,6 +34,7 @@ type server struct {
 	std     stdio
 	log     *slog.Logger
 	scripts *scripts.Library
+	state   *state.Disk
 	gateway *engine.Gateway
 	console *console.Console
 	echo    *echoServer // under `framegate dev`
@@ -46,7 +46,8 @@ type server struct {
 // newServer puts a gateway together; dev gives it a back end and fuller records.
 func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
 	s := &server{dir: dir, std: std, watch: watch, log: slog.New(slog.NewTextHandler(std.err, nil))}
-	options := policies.Options{State: state.NewMemory(stateSize, nil), Log: s.log}
+	s.state = state.NewDisk(stateSize, nil, s.log)
+	options := policies.Options{State: s.state, Log: s.log}
 	if dev {
 		if err := s.startEcho(); err != nil {
 			return nil, err
@@ -55,9 +56,39 @@ func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
 	}
 	s.scripts = scripts.NewLibrary(scripts.Limits{}, options.State, s.log)
 	options.Scripts = s.scripts
-	s.gateway = engine.New(s.log, policies.Loader(dir, options))
+	s.gateway = engine.New(s.log, s.keeping(policies.Loader(dir, options)))
 	s.gateway.State = options.State
 	return s, nil
+}
+
+// keeping is a loader whose snapshots, when they are going to be served, have their state kept where they say.
+func (s *server) keeping(load engine.Loader) engine.Loader {
+	return func(ctx context.Context, old *engine.Snapshot) (*engine.Snapshot, []engine.Problem) {
+		next, problems := load(ctx, old)
+		if next != nil {
+			next.Starters = append([]engine.Starter{&stateStarter{s, next.State}}, next.Starters...)
+		}
+		return next, problems
+	}
+}
+
+// stateStarter opens the state file.
+type stateStarter struct {
+	server *server
+	file   engine.StateFile
+}
+
+// Start opens the file, unless one is open or the state is kept in memory.
+func (s *stateStarter) Start() error {
+	disk, path := s.server.state, s.file.Path
+	disk.Limit(s.file.Size)
+	if path == "" || disk.Opened() {
+		return nil
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(s.server.dir, path)
+	}
+	return disk.Open(path, s.file.Needed)
 }
 
 // startEcho starts the back end that stands in for every remote host marked `dev: echo`.
@@ -75,17 +106,9 @@ func (s *server) startEcho() error {
 	return nil
 }
 
-// garbage is how much garbage may stand beside what is in use before it is
-// collected, in percent; GOGC in the environment goes before. The memory of a
-// gateway is that of its idle sessions, and the relay makes no garbage, so half
-// of Go's default costs little and saves a tenth of a session.
-const garbage = 50
-
 // run serves until the context ends, and then ends every session.
 func (s *server) run(ctx context.Context) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
+	paceCollections()
 	if err := s.start(ctx); err != nil {
 		return err
 	}
@@ -183,6 +206,9 @@ func (s *server) close() {
 		s.files.close()
 	}
 	s.scripts.Close()
+	if err := s.state.Close(); err != nil {
+		s.log.Error("the last changes of the state are lost", "error", err)
+	}
 	if s.echo != nil {
 		s.echo.Close()
 	}
@@ -207,6 +233,9 @@ func (s *server) banner() {
 				if first == "" {
 					first = url
 				}
+			}
+			for _, r := range p.Routes {
+				fmt.Fprintf(out, "  port %-10s %s://%s%s  %s\n", name, strings.Replace(scheme, "ws", "http", 1), address.Address, r.Path, answers(r))
 			}
 		}
 	}
@@ -241,6 +270,14 @@ func hooks(w *engine.Websocket) string {
 		}
 	}
 	return "  (" + strings.Join(parts, ", ") + ")"
+}
+
+// answers names the policy of a route, and the methods that it takes.
+func answers(r *engine.Route) string {
+	if len(r.Methods) == 0 {
+		return "(request: " + r.Request.Name + ")"
+	}
+	return "(" + strings.Join(r.Methods, ", ") + " request: " + r.Request.Name + ")"
 }
 
 // writeProblems prints problems as a person reads them.

@@ -19,7 +19,7 @@ type tailCommand struct {
 	URL     string   `default:"http://127.0.0.1:8090" placeholder:"URL" help:"The console of the gateway (${default})."`
 	Token   string   `env:"FRAMEGATE_TOKEN" placeholder:"TOKEN" help:"The token that the console asks for; the environment shows it to fewer people."`
 	Session []string `placeholder:"ID" help:"Only these sessions, by their ids or how they begin."`
-	Kind    []string `enum:"upgrade,frame,close" placeholder:"KIND" help:"Only these: ${enum}."`
+	Kind    []string `enum:"upgrade,frame,close,request" placeholder:"KIND" help:"Only these: ${enum}."`
 	Dir     string   `enum:",client,host" default:"" placeholder:"WHO" help:"Only what the client or the host sent: client, host."`
 	Op      []string `enum:"text,binary,ping,pong" placeholder:"OP" help:"Only these opcodes: ${enum}."`
 	Path    []string `sep:"none" placeholder:"/PATH" help:"Only this path and all below it; with a * at the end, all that begin so."`
@@ -27,7 +27,7 @@ type tailCommand struct {
 	Since   *uint64  `xor:"begin" placeholder:"SEQ" help:"Begin after the record with this number, 0 for all that is kept."`
 	Last    *uint64  `xor:"begin" placeholder:"N" help:"Begin with the newest N records, at most 1000 (10)."`
 	Follow  bool     `default:"true" negatable:"" help:"Wait for what comes (on)."`
-	Trail   bool     `help:"Print the trail of frames too, not only of upgrades and of what failed."`
+	Trail   bool     `help:"Print the trail of frames too, not only of upgrades, requests and of what failed."`
 	JSON    bool     `name:"json" help:"Print each record as one line of JSON, payloads as far as the log kept them."`
 }
 

@@ -55,11 +55,14 @@ func (p *printer) lines(b *strings.Builder, r *console.Record) {
 	case "close":
 		p.close(b, r)
 		trail = true
+	case "request":
+		p.request(b, r)
+		trail = true
 	default:
 		p.frame(b, r)
 		trail = trail || r.Outcome == "failed" || r.Outcome == "aborted"
 	}
-	if r.After != nil {
+	if r.After != nil && r.Kind != "request" {
 		fmt.Fprintf(b, "%s%s\n", margin, p.paint(red, "- "+p.payload(r.Before, r.Size, changeLength)))
 		fmt.Fprintf(b, "%s%s\n", margin, p.paint(green, "+ "+p.payload(r.After, r.After.Size, changeLength)))
 	}
@@ -82,6 +85,28 @@ func (p *printer) upgrade(b *strings.Builder, r *console.Record) {
 		fmt.Fprintf(b, "  subject %s", printable(r.Subject))
 	}
 	fmt.Fprintf(b, "  %s%s\n", millisWord(r.Millis), p.reason(r))
+}
+
+func (p *printer) request(b *strings.Builder, r *console.Record) {
+	colour := green
+	if r.Status >= 400 || r.Outcome == "cut" {
+		colour = red
+	}
+	fmt.Fprintf(b, "%s", p.paint(colour, fmt.Sprintf("%s %d %s", printable(r.Method), r.Status, r.Outcome)))
+	if r.Host != "" {
+		fmt.Fprintf(b, "  → %s", printable(r.Host))
+	}
+	fmt.Fprintf(b, "  client %s", printable(r.Client))
+	if r.Subject != "" {
+		fmt.Fprintf(b, "  subject %s", printable(r.Subject))
+	}
+	fmt.Fprintf(b, "  %s%s\n", millisWord(r.Millis), p.reason(r))
+	if r.Before != nil {
+		fmt.Fprintf(b, "%s%s\n", margin, p.paint(cyan, "→ "+p.payload(r.Before, r.Size, changeLength)))
+	}
+	if r.After != nil {
+		fmt.Fprintf(b, "%s%s\n", margin, p.paint(magenta, "← "+p.payload(r.After, r.After.Size, changeLength)))
+	}
 }
 
 func (p *printer) close(b *strings.Builder, r *console.Record) {

@@ -9,8 +9,8 @@ import (
 	"framegate/engine"
 )
 
-// Outcomes are the words for what became of an upgrade or a message.
-var Outcomes = []string{"connected", "refused", "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "sent"}
+// Outcomes are the words for what became of an upgrade, a message or a request.
+var Outcomes = []string{"connected", "refused", "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "sent", "answered", "proxied", "cut"}
 
 // filter says which records are wanted. Each field is a list of which one must
 // match; an empty list matches all.
@@ -35,7 +35,7 @@ func newFilter(args *fasthttp.Args) (filter, error) {
 		allowed []string
 	}{
 		"session": {into: &f.session},
-		"kind":    {&f.kind, []string{"upgrade", "frame", "close"}},
+		"kind":    {&f.kind, []string{"upgrade", "frame", "close", "request"}},
 		"dir":     {&f.dir, []string{"client", "host"}},
 		"op":      {&f.op, []string{"text", "binary", "ping", "pong"}},
 		"path":    {into: &f.path},

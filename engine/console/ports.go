@@ -19,6 +19,7 @@ type Port struct {
 	Connections int      `json:"connections"`        // open now, sessions among them
 	Sessions    int      `json:"sessions"`           // open now
 	Websockets  []string `json:"websockets"`         // their paths
+	Routes      []string `json:"routes,omitempty"`   // their paths
 }
 
 // Ports is what GET /api/v1/ports says.
@@ -56,6 +57,9 @@ func portOf(snapshot *engine.Snapshot, info engine.PortInfo) Port {
 	if p := snapshot.Ports[info.Name]; p != nil {
 		for _, w := range p.Websockets {
 			port.Websockets = append(port.Websockets, w.Path)
+		}
+		for _, r := range p.Routes {
+			port.Routes = append(port.Routes, r.Path)
 		}
 	}
 	return port

@@ -14,7 +14,7 @@ import (
 // close code comes with its meaning.
 type Record struct {
 	Seq     uint64    `json:"seq"`  // counts up over the whole gateway
-	Kind    string    `json:"kind"` // "upgrade", "frame" or "close"
+	Kind    string    `json:"kind"` // "upgrade", "frame", "close" or "request"
 	At      time.Time `json:"at"`
 	Session string    `json:"session"`
 	Port    string    `json:"port,omitempty"`
@@ -22,7 +22,8 @@ type Record struct {
 	Client  string    `json:"client,omitempty"` // address; of upgrades and closes
 	Subject string    `json:"subject,omitempty"`
 
-	Status  int            `json:"status,omitempty"` // of the answer to an upgrade: 101, or why not
+	Method  string         `json:"method,omitempty"` // of a request
+	Status  int            `json:"status,omitempty"` // of the answer: to an upgrade 101, or why not
 	Host    string         `json:"host,omitempty"`   // the remote host, and the address dialled
 	Headers []engine.Field `json:"headers,omitempty"`
 
@@ -34,7 +35,7 @@ type Record struct {
 	Injected   bool     `json:"injected,omitempty"` // the gateway sent it: a policy, the console or REST
 	Outcome    string   `json:"outcome,omitempty"`  // see [Outcomes]
 	Before     *Payload `json:"before,omitempty"`   // as it came; missing when payloads are not logged
-	After      *Payload `json:"after,omitempty"`    // as it went on, when a policy changed it
+	After      *Payload `json:"after,omitempty"`    // as it went on, when a policy changed it; of a request, the answer's body
 
 	Code     uint16          `json:"code,omitempty"`
 	CodeText string          `json:"codeText,omitempty"`   // what the close code means
@@ -83,7 +84,7 @@ type Change struct {
 func recordOf(r *engine.Record) Record {
 	v := Record{
 		Seq: r.Seq, Kind: r.Kind.String(), At: r.At.UTC(), Session: r.Session, Port: r.Port, Path: r.Path, Client: r.Client, Subject: r.Subject,
-		Status: r.Status, Host: r.Host, Headers: r.Headers,
+		Method: r.Method, Status: r.Status, Host: r.Host, Headers: r.Headers,
 		Dir: r.Dir, Op: r.Op, Size: r.Size, Compressed: r.Compressed, Fragments: r.Fragments, Injected: r.Injected, Outcome: r.Outcome,
 		By: r.By, Millis: float64(r.Duration.Microseconds()) / 1000,
 		Policy: r.Policy, Reason: r.Reason, Trail: trailOf(r.Trail),

@@ -49,9 +49,34 @@ func ParsePath(text string) (Path, error) {
 		p.segments, err = expression(text)
 	}
 	if err != nil {
-		return Path{}, fmt.Errorf("path %q: %w", text, err)
+		return Path{}, &PathError{text, err}
 	}
 	return p, nil
+}
+
+// PathError says what is wrong with the text of a path.
+type PathError struct {
+	Path string
+	Err  error
+}
+
+func (e *PathError) Error() string { return fmt.Sprintf("path %q: %v", e.Path, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *PathError) Unwrap() error { return e.Err }
+
+// Hint says what to write instead.
+func (e *PathError) Hint() string {
+	return "write a JSON Pointer such as /items/0/price, or a path such as $.items[*].price or '**.price'"
+}
+
+// UnmarshalText is [ParsePath] into the path.
+func (p *Path) UnmarshalText(text []byte) error {
+	parsed, err := ParsePath(string(text))
+	if err == nil {
+		*p = parsed
+	}
+	return err
 }
 
 // String is the path as it was written.

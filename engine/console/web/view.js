@@ -63,7 +63,7 @@ function dump(base64) {
 
 export const arrow = r => r.dir === "client" ? "→" : r.dir === "host" ? "←" : r.kind === "close" ? "×" : "+";
 
-const bad = ["refused", "failed", "aborted", "closed", "dropped"];
+const bad = ["refused", "failed", "aborted", "closed", "dropped", "cut"];
 
 function outcomeClass(outcome) {
   return bad.includes(outcome) ? "bad" : outcome === "changed" || outcome === "replied" ? "warn" : "";
@@ -72,6 +72,7 @@ function outcomeClass(outcome) {
 // summary is a record in one line of text.
 export function summary(r) {
   if (r.kind === "upgrade") return `${r.path} ${r.host ? "→ " + r.host : r.reason ?? ""}`;
+  if (r.kind === "request") return `${r.method} ${r.path} ${r.host ? "→ " + r.host : r.reason ?? ""}`;
   if (r.kind === "close") return `${r.path} by ${r.by}: ${r.codeText}${r.reason ? " (" + r.reason + ")" : ""}`;
   const said = oneLine(r.after ?? r.before);
   return bad.includes(r.outcome) && r.reason ? r.reason + (said && " · " + said) : said || r.reason || "";
@@ -79,8 +80,8 @@ export function summary(r) {
 
 // row is a record in the list.
 export function row(r) {
-  const what = r.kind === "upgrade" ? "upgrade" : r.kind === "close" ? "close" : r.op;
-  const state = r.kind === "upgrade" ? r.outcome + " " + r.status : r.kind === "close" ? String(r.code) : r.outcome;
+  const what = r.kind === "frame" ? r.op : r.kind;
+  const state = r.kind === "upgrade" || r.kind === "request" ? r.outcome + " " + r.status : r.kind === "close" ? String(r.code) : r.outcome;
   return el("li", { role: "option", id: "r" + r.seq, "aria-selected": "false" },
     el("time", { datetime: r.at, title: r.at }, time(r.at)),
     el("span", { class: "session", title: r.session }, shortID(r.session)),
@@ -173,8 +174,15 @@ function headers(list) {
 
 function title(r) {
   if (r.kind === "upgrade") return `Upgrade: ${r.status} ${r.outcome}`;
+  if (r.kind === "request") return `${r.method}: ${r.status} ${r.outcome}`;
   if (r.kind === "close") return `Close ${r.code}: ${r.codeText}`;
   return `${r.dir === "client" ? "client → host" : "client ← host"}: ${r.op}, ${r.outcome}`;
+}
+
+// bodies are what the log kept of a message, or of a request and its answer.
+function bodies(r) {
+  if (r.kind === "request") return [payload("Request body", r.before, ""), payload("Answer body", r.after, "")];
+  return [payload(r.after ? "Before" : "Payload", r.before, r.after ? "before" : "", r.after), payload("After", r.after, "after", r.before)];
 }
 
 // detail is everything about a record; actions are buttons for its session.
@@ -189,7 +197,7 @@ export function detail(r, close, actions) {
   const parts = [
     el("div", { class: "top" }, el("h2", {}, title(r)), el("button", { type: "button", click: close, "aria-label": "Close details" }, "✕")),
     r.kind === "frame" ? null : about,
-    payload(r.after ? "Before" : "Payload", r.before, r.after ? "before" : "", r.after), payload("After", r.after, "after", r.before), trail(r),
+    ...bodies(r), trail(r),
     r.kind === "frame" ? about : null, headers(r.headers), actions,
   ];
   return parts.filter(part => part);
