@@ -271,7 +271,7 @@ func (x *answering) record() {
 	}
 	switch {
 	case x.aborted:
-		r.Outcome = "broken off"
+		r.Outcome = "cut"
 		if x.out.err != nil {
 			r.Reason = x.out.err.Error()
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
 	"unicode/utf8"
 
@@ -104,7 +103,7 @@ func (p *wsPeer) echo() outcome {
 // FIN first, and what the other end still sends is read.
 func (p *wsPeer) leave() {
 	if !p.client {
-		p.Conn.(*net.TCPConn).CloseWrite()
+		p.tcp().CloseWrite()
 	}
 	p.SetReadDeadline(time.Now().Add(10 * time.Second))
 	io.Copy(io.Discard, p.r)

@@ -36,6 +36,10 @@ func (s *mapState) Delete(bucket, key string) error {
 	return nil
 }
 
+func (s *mapState) Take(string, string, int64, Allowance) (Taken, error) {
+	panic("revocations take nothing")
+}
+
 func (s *mapState) Add(string, string, int64, time.Duration) (int64, error) {
 	return 0, errors.New("not here")
 }

@@ -164,6 +164,14 @@ func (m *Message) Connect(s *Socket) {
 	m.upstream = s
 }
 
+// Reserve counts the session that an upgrade makes, or a request, under a key of a
+// counter, unless limit are counted there already; in any case it tells how many
+// are. It counts until the session, the refused upgrade or the request has ended,
+// over reloads too. What is counted under the key already is not counted again.
+func (m *Message) Reserve(counter, key string, limit int) (ok bool, open int) {
+	return m.Session.reserve(place{counter: counter, key: key}, limit)
+}
+
 // Connected tells whether the policy has connected to a remote host.
 func (m *Message) Connected() bool { return m.upstream != nil }
 

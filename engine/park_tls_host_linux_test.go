@@ -3,40 +3,12 @@ package engine
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"runtime"
 	"strings"
 	"testing"
 
 	"framegate/engine/wire"
 )
-
-// dialTLS is dial with TLS.
-type dialTLS struct{ address string }
-
-func (d dialTLS) Run(m *Message) (bool, error) {
-	conn, err := net.Dial("tcp", d.address)
-	if err != nil {
-		return false, err
-	}
-	return dial(d).upgrade(m, tls.Client(UnderTLS(conn), &tls.Config{InsecureSkipVerify: true}))
-}
-
-// throughTLS is through with a host that speaks TLS.
-func throughTLS(t *testing.T, w *Websocket, config *tls.Config) (*running, *wsHost) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.Certificates = []tls.Certificate{selfSigned(t)}
-	host := serveWSHost(t, tls.NewListener(ln, config))
-	w.Upgrade = policyOf("admit", dialTLS{host.address})
-	return start(t, snapshotOf(w)), host
-}
-
-// tcp is the connection under the peer's TLS.
-func (p *wsPeer) tcp() *net.TCPConn { return p.Conn.(*tls.Conn).NetConn().(*net.TCPConn) }
 
 func allParked(t *testing.T, r *running) {
 	t.Helper()

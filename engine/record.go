@@ -53,7 +53,7 @@ type Record struct {
 	// In raw mode, where nobody inflates more than the log keeps, Size may be less than that.
 	Compressed int64  `json:"compressed,omitempty"`
 	Injected   bool   `json:"injected,omitempty"` // sent by a policy, the console or REST
-	Outcome    string `json:"outcome,omitempty"`  // "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "refused"; of requests "answered", "proxied", "refused" or "broken off"
+	Outcome    string `json:"outcome,omitempty"`  // "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "refused"; of requests "answered", "proxied", "refused" or "cut"
 	Before     []byte `json:"before,omitempty"`   // the first bytes as they came
 	After      []byte `json:"after,omitempty"`    // the first bytes as they went on, when they changed
 	AfterSize  int64  `json:"afterSize,omitempty"`

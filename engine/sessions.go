@@ -19,11 +19,14 @@ type Sessions struct {
 	count map[place]int
 }
 
-// place is what open sessions are counted by, for the limits of a websocket.
+// place is what open sessions are counted by: for the limits of a websocket, or
+// for a policy.
 type place struct {
 	websocket string // port and path
 	client    netip.Addr
 	subject   string
+	counter   string // of [Message.Reserve]
+	key       string
 }
 
 // ErrNoSession is returned for an id that no open session has.
@@ -141,6 +144,33 @@ func (t *Sessions) List() []Info {
 	}
 	slices.SortFunc(infos, func(a, b Info) int { return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID)) })
 	return infos
+}
+
+// reserve counts the session in at a place, once.
+func (s *Session) reserve(at place, limit int) (ok bool, open int) {
+	table := s.gateway.sessions
+	ok = slices.Contains(s.places, at)
+	if !ok {
+		if ok = table.reserve(at, limit); ok {
+			s.places = append(s.places, at)
+		}
+	}
+	return ok, table.counted(at)
+}
+
+// leavePlaces takes back what the session is counted by.
+func (s *Session) leavePlaces() {
+	for _, at := range s.places {
+		s.gateway.sessions.release(at)
+	}
+	s.places = nil
+}
+
+// counted is how many sessions are counted at a place.
+func (t *Sessions) counted(at place) int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.count[at]
 }
 
 // reserve counts a session in at a place, unless the limit (0: none) is reached.

@@ -23,6 +23,7 @@ type Snapshot struct {
 	Journal      int   // how many records the journal holds
 	Buffered     int64 // bytes that may wait in half-received messages, all sessions together; 0: no limit
 	Shutdown     Shutdown
+	State        StateFile
 	Starters     []Starter           // started before the filters, when the snapshot is going to be served
 	Closers      []io.Closer         // closed when the last session of the snapshot has ended
 	RemoteHosts  func() []RemoteHost // how the remote hosts are now; nil: there are none
@@ -35,6 +36,13 @@ type Snapshot struct {
 type Shutdown struct {
 	Delay   time.Duration // between [Gateway.Leave] and [Gateway.Shutdown]
 	Timeout time.Duration // what the sessions have to end
+}
+
+// StateFile says where the loader wants the gateway's [State] to be kept.
+type StateFile struct {
+	Path   string // relative to the gateway's directory; empty: in memory only
+	Size   int64  // how many bytes may be kept
+	Needed bool   // a filter keeps what must outlive a restart
 }
 
 // Console says where the console listens.

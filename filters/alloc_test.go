@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"framegate/engine"
+	"framegate/engine/state"
 	"framegate/engine/wire"
 )
 
@@ -46,6 +47,14 @@ func TestNativeFiltersAllocateNothingPerMessage(t *testing.T) {
 		"reply-frame, literal":            build(t, nil, func(f *replyFrame) { f.Body = sel("no") }),
 		"policy":                          build(t, env, func(f *policy) { f.Policy = "yes" }),
 		"log-message, level off":          build(t, nil, func(f *logMessage) { f.Level, f.Body = "debug", true }),
+		"throttling, bytes of several limits": build(t, nil, func(f *throttling) {
+			f.Count, f.Limits = "bytes", []throttlingLimit{{Allow: 1 << 40, Every: second}, {Allow: 1 << 40, Every: 60 * second}}
+		}),
+		"quota": build(t, &Env{State: state.NewMemory(1<<20, nil)}, func(f *quota) { f.Allow, f.Per, f.Key = sel("1000000"), "day", sel("${id}") }),
+		"quota over a span": build(t, &Env{State: state.NewMemory(1<<20, nil)}, func(f *quota) {
+			f.Allow, f.Every = sel("1000000"), 3600*second
+		}),
+		"cost": build(t, nil, func(f *cost) { f.Kind, f.Costs = sel("${websock.opcode}"), map[string]int64{"text": 1} }),
 	}
 	m := frame("")
 	for name, f := range filters {

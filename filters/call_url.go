@@ -120,13 +120,13 @@ func (f *callURL) Run(m *engine.Message) (bool, error) {
 	}
 	answer, err := f.client.RoundTrip(q)
 	if err != nil {
-		return false, notCalled(m, err)
+		return false, unanswered(m, err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, int64(f.AtMost)+1))
 	switch {
 	case err != nil:
-		return false, notCalled(m, err)
+		return false, unanswered(m, err)
 	case len(body) > int(f.AtMost):
 		m.Fail(502, "the answer of %s is longer than %s", q.URL.Host, f.AtMost)
 		return false, nil
@@ -228,9 +228,9 @@ func (f *callURL) check(declared bool, address netip.AddrPort) error {
 	return nil
 }
 
-// notCalled fails the filter with the status that the error of a call means;
+// unanswered fails the filter with the status that the error of a call means;
 // every other error is an abort, and returned.
-func notCalled(m *engine.Message, err error) error {
+func unanswered(m *engine.Message, err error) error {
 	var failed *remotehosts.Error
 	var unknown *remotehosts.UnknownHost
 	var forbidden errForbidden

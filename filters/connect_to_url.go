@@ -21,12 +21,6 @@ func init() {
 // the upgrade with anything but 101: then the client gets that answer, whole. A
 // failure arrow may lead to another connect-to-url, to a second host.
 //
-// Axway's other settings of the filter are where they hold for all that connect:
-// certificates, trust and TLS names (`tls`), the proxy (`proxy`), sticky sessions
-// (`balancing: sticky`) and limits of connections with the remote host; headers in
-// add-http-header and remove-http-header before it; idle timeouts with the
-// websocket. Its "call policy on connection failure" is the failure arrow.
-//
 // On a route it passes with the host's answer, whatever its status, which is
 // http.response.status from then on; a success arrow may lead to filters that
 // change the answer. Bodies go both ways as they come, server-sent events at once;
@@ -36,6 +30,12 @@ func init() {
 // of its answer, the client's connection is broken off. A request that an address
 // may have seen is sent to another only if its method is idempotent and its body is
 // there to be sent again.
+//
+// Axway's other settings of the filter are where they hold for all that connect:
+// certificates, trust and TLS names (`tls`), the proxy (`proxy`), sticky sessions
+// (`balancing: sticky`) and limits of connections with the remote host; headers in
+// add-http-header and remove-http-header before it; idle timeouts with the
+// websocket. Its "call policy on connection failure" is the failure arrow.
 //
 //	filters:
 //	  - type: connect-to-url

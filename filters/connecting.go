@@ -28,7 +28,7 @@ type connecting struct {
 	RetryDelay time.Duration `yaml:"retryDelay" max:"10s"`
 	// FollowRedirects is how many redirects (301, 302, 303, 307, 308) are followed. Only configured remote hosts are gone to,
 	// and never from TLS to none, else the filter fails with 502; another host gets neither Authorization nor Cookie. With 0 the
-	// client gets the redirect, as it gets any answer of the host.
+	// client gets the redirect, as it gets any answer of the host. On a route only those of GET and HEAD are followed.
 	FollowRedirects int `yaml:"followRedirects" min:"0" max:"10"`
 	// HostHeader is the Host header for the host: ${http.request.host} passes the client's on. Left out, it is the remote
 	// host's own name and port.
@@ -73,19 +73,20 @@ func forgetRefusal(m *engine.Message) {
 	}
 }
 
-// connect asks a place for an upgrade, and those that it redirects to.
+// connect asks a place for an upgrade, or passes the request on to it, and to
+// those that it redirects to.
 func (c *connecting) connect(m *engine.Message, at place) (bool, error) {
 	call, err := c.call(m)
 	if call == nil || err != nil {
 		return false, err
 	}
+	if m.Hook == engine.OnRequest {
+		return c.proxy(m, at, call)
+	}
 	for hops := c.FollowRedirects; ; hops-- {
 		call.TLS, call.Target = at.secure, at.target
 		if call.StickyKey, err = at.host.StickyKey(m); err != nil {
 			return false, err
-		}
-		if m.Hook == engine.OnRequest {
-			return c.proxy(m, at.host, call)
 		}
 		socket, err := at.host.Upgrade(m.Context(), call)
 		var refused *remotehosts.Refused

@@ -37,7 +37,10 @@ type Kind struct {
 	Closing bool        // with Ends: it is the natural last filter of a list, and may be entered from above
 	Reads   []string    // attributes it needs, beyond those in its selectors
 	Writes  []string    // attributes it sets
-	New     func() engine.Filter
+	// Persists says that the filter keeps something in [Env].State which must outlive a
+	// restart: the file is made when the gateway starts, so that it does not fail later.
+	Persists bool
+	New      func() engine.Filter
 }
 
 // table is all the filter types, by name and alias.

@@ -119,7 +119,8 @@ func (g *gateway) write(hooks, text string) {
 	}
 }
 
-// echo starts the host: it tells its request and sends back what it gets.
+// echo starts the host: it tells its request and sends back what it gets. At
+// "host, close" it closes, and at "host, vanish" it is gone without a word.
 func (g *gateway) echo() {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -132,6 +133,13 @@ func (g *gateway) echo() {
 		upgrader.Upgrade(ctx, func(c *websocket.Conn) {
 			for {
 				op, p, err := c.ReadMessage()
+				switch string(p) {
+				case "host, close":
+					c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, "enough"), time.Now().Add(time.Second))
+					continue
+				case "host, vanish":
+					return
+				}
 				if err != nil || c.WriteMessage(op, p) != nil {
 					return
 				}

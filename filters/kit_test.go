@@ -63,7 +63,7 @@ func setText(v reflect.Value, text string) {
 	switch v.Kind() {
 	case reflect.Bool:
 		v.SetBool(text == "true")
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			panic(err)

@@ -19,11 +19,21 @@ const maxQuantity = 1e15
 func (q *quantity) UnmarshalText(text []byte) error {
 	var size engine.Size
 	if err := size.UnmarshalText(text); err != nil {
-		return fmt.Errorf("%q: write a whole number, or bytes such as 10MiB", text)
+		return notAQuantity(text)
 	}
 	*q = quantity(size)
 	return nil
 }
+
+// notAQuantity is the error of a text that is no quantity.
+type notAQuantity string
+
+func (e notAQuantity) Error() string {
+	return fmt.Sprintf("%q is no whole number, and no size", string(e))
+}
+
+// Hint says what to write instead.
+func (e notAQuantity) Hint() string { return "write a whole number, or bytes such as 10MiB" }
 
 // countOf is what a message costs, or a plan allows, as a selector gave it: a
 // number of 0 or more, as such or as text. Parts are rounded up.

@@ -3,6 +3,8 @@ package filters_test
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
@@ -55,8 +57,8 @@ func newWebsite(t *testing.T, handler http.HandlerFunc) *website {
 
 func (w *website) address() string { return w.Listener.Addr().String() }
 
-// routed starts a gateway of YAML text. WEB in the text is the website.
-func routed(t *testing.T, web *website, text string) *gateway {
+// gatewayOf starts a gateway of YAML text. WEB in the text is the website.
+func gatewayOf(t *testing.T, web *website, text string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir(), log: &lines{grown: make(chan struct{}, 1)}, reached: make(chan string, 100)}
 	g.echo()
@@ -224,4 +226,17 @@ func until(t *testing.T, what string, done func() bool) {
 			t.Fatalf("waited in vain: %s", what)
 		}
 	}
+}
+
+// certificate is the one that net/http's own tests use, as PEM.
+func certificate(t *testing.T) (cert, key []byte) {
+	t.Helper()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	pair := s.TLS.Certificates[0]
+	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }

@@ -28,7 +28,7 @@ func TestBodiesStream(t *testing.T) {
 			}
 		}
 	})
-	l := routed(t, web, forward).dial()
+	l := gatewayOf(t, web, forward).dial()
 	l.send("POST / HTTP/1.1\r\nHost: gate.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
 	r, err := http.ReadResponse(l.r, nil)
 	if err != nil || r.StatusCode != 200 || r.Header.Get("Content-Type") != "text/event-stream" {
@@ -72,7 +72,7 @@ func TestLargeBodiesNeedLittleMemory(t *testing.T) {
 			w.Write(block)
 		}
 	})
-	g := routed(t, web, forward)
+	g := gatewayOf(t, web, forward)
 	runtime.GC()
 	measure()
 	before := peak
@@ -104,7 +104,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		body, _ := io.ReadAll(q.Body)
 		fmt.Fprintf(w, "%s %s", q.URL, body)
 	})
-	g := routed(t, web, forward)
+	g := gatewayOf(t, web, forward)
 	l := g.dial()
 	for i := range 5 {
 		l.send(fmt.Sprintf("POST /%d HTTP/1.1\r\nHost: gate.test\r\nContent-Length: 4\r\n\r\nbody", i))
@@ -127,7 +127,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 // An upgrade may follow a request on the same connection, with bytes of frames
 // right behind it.
 func TestAnUpgradeAfterARequest(t *testing.T) {
-	g := routed(t, nil, `
+	g := gatewayOf(t, nil, `
 ports:
   public:
     LISTEN
@@ -153,7 +153,7 @@ policies:
 // behind it is taken for a request.
 func TestSmuggling(t *testing.T) {
 	web := newWebsite(t, func(w http.ResponseWriter, q *http.Request) { io.Copy(w, q.Body) })
-	g := routed(t, web, forward+"")
+	g := gatewayOf(t, web, forward+"")
 	const smuggled = "GET /smuggled HTTP/1.1\r\nHost: gate.test\r\n\r\n"
 	for name, text := range map[string]string{
 		"CL and TE":            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
@@ -210,7 +210,7 @@ func TestSmuggling(t *testing.T) {
 
 // A body that nobody reads is read away, or ends the connection.
 func TestBodiesThatNobodyWants(t *testing.T) {
-	g := routed(t, nil, `
+	g := gatewayOf(t, nil, `
 ports:
   public:
     LISTEN
@@ -238,7 +238,7 @@ func TestExpectContinue(t *testing.T) {
 		}
 		io.Copy(w, q.Body)
 	})
-	g := routed(t, web, forward)
+	g := gatewayOf(t, web, forward)
 	l := g.dial().send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
 	if got, _ := l.r.ReadString('\n'); got != "HTTP/1.1 100 Continue\r\n" {
 		t.Fatalf("%q", got)
@@ -259,7 +259,7 @@ func TestInterimAnswers(t *testing.T) {
 		w.WriteHeader(103)
 		w.WriteHeader(200)
 	})
-	g := routed(t, web, forward)
+	g := gatewayOf(t, web, forward)
 	l := g.dial().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	if r, _, _ := l.answer("GET"); r.StatusCode != 103 || r.Header.Get("Link") == "" {
 		t.Errorf("%d %v", r.StatusCode, r.Header)
@@ -290,7 +290,7 @@ func TestHostsThatBreak(t *testing.T) {
 		}
 	}()
 	t.Cleanup(func() { l.Close() })
-	g := routed(t, nil, strings.Replace(strings.ReplaceAll(forward, "WEB", "web"), "ports:", fmt.Sprintf(`
+	g := gatewayOf(t, nil, strings.Replace(strings.ReplaceAll(forward, "WEB", "web"), "ports:", fmt.Sprintf(`
 remoteHosts:
   web: {host: 127.0.0.1, port: %d, activeTimeout: 200ms, ejection: {first: 0s}, breaker: {failures: 0}}
 ports:`, l.Addr().(*net.TCPAddr).Port), 1))
@@ -333,7 +333,7 @@ ports:`, l.Addr().(*net.TCPAddr).Port), 1))
 			t.Errorf("%s: %d %s %v", c.name, r.StatusCode, body, err)
 		}
 		records := g.requests(i + 1)
-		if last := records[i]; !strings.Contains(last.Reason, c.reason) || c.status == 0 && last.Outcome != "broken off" {
+		if last := records[i]; !strings.Contains(last.Reason, c.reason) || c.status == 0 && last.Outcome != "cut" {
 			t.Errorf("%s: the record says %s: %s", c.name, last.Outcome, last.Reason)
 		}
 	}
@@ -360,7 +360,7 @@ func TestClientsThatBreak(t *testing.T) {
 		<-q.Context().Done()
 		gone <- q.Context().Err()
 	})
-	g := routed(t, web, strings.Replace(forward, "onRequest: forward", "onRequest: forward, activeTimeout: 300ms", 1))
+	g := gatewayOf(t, web, strings.Replace(forward, "onRequest: forward", "onRequest: forward, activeTimeout: 300ms", 1))
 	arrives := func(what string) {
 		t.Helper()
 		select {

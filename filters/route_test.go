@@ -9,7 +9,7 @@ import (
 )
 
 func TestStaticAnswersAndMethods(t *testing.T) {
-	g := routed(t, nil, `
+	g := gatewayOf(t, nil, `
 ports:
   public:
     LISTEN
@@ -126,11 +126,11 @@ policies:
 stores:
   clients: {records: {web: {key: '` + hash("sha256", "k-1") + `', subject: tenant-1}}}
 `
-	g := routed(t, web, text)
+	g := gatewayOf(t, web, text)
 	if r, _ := g.ask("GET", "/api", "", "X-Api-Key", "k-1", "X-Device", "d"); r.StatusCode != 502 {
 		t.Errorf("TLS to a host that speaks none: %d", r.StatusCode)
 	}
-	g = routed(t, web, strings.ReplaceAll(text, "https://web", "http://web"))
+	g = gatewayOf(t, web, strings.ReplaceAll(text, "https://web", "http://web"))
 	r, body := g.ask("POST", "/api/a%2Bb?x=1", "content", "X-Api-Key", "k-1", "X-Device", "d", "X-Secret-Sauce", "1", "X-Forwarded-For", "9.9.9.9", "Connection", "X-Drop", "X-Drop", "1", "Host", "gate.test")
 	if want := fmt.Sprintf("POST /api/a%%2Bb?x=1 %s %q", web.address(), "content"); r.StatusCode != 200 || body != want {
 		t.Errorf("%d %q; want %q", r.StatusCode, body, want)
@@ -183,7 +183,7 @@ func TestContentBodyOnBothWays(t *testing.T) {
 			io.WriteString(w, strings.Repeat("x", 200))
 		}
 	})
-	g := routed(t, web, `
+	g := gatewayOf(t, web, `
 ports:
   public:
     LISTEN
@@ -233,7 +233,7 @@ policies:
 }
 
 func TestVirtualHosts(t *testing.T) {
-	g := routed(t, nil, `
+	g := gatewayOf(t, nil, `
 ports:
   public:
     LISTEN
@@ -274,7 +274,7 @@ func TestRoutesReload(t *testing.T) {
 		<-let
 		io.WriteString(w, "two")
 	})
-	g := routed(t, web, forward)
+	g := gatewayOf(t, web, forward)
 	got := make(chan string)
 	go func() {
 		_, body := g.ask("GET", "/", "")

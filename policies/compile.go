@@ -87,6 +87,7 @@ func (c *compiler) snapshot() *engine.Snapshot {
 	}
 	c.check()
 	c.hashAll(out)
+	out.State = c.state()
 	out.Revision = c.reader.files.hash()
 	out.Starters, out.RemoteHosts = []engine.Starter{c.hosts, c.live.Serving(c.stores)}, c.hosts.State
 	out.Closers = append(c.closers, c.hosts)

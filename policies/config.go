@@ -37,6 +37,8 @@ type Config struct {
 	Shutdown Shutdown `yaml:"shutdown"`
 	// Scripts bounds what scripts may do.
 	Scripts Scripts `yaml:"scripts"`
+	// State says where counts of quotas, and what scripts put into state, are kept: disk, memory (they end with the process), or its keys.
+	State State `yaml:"state" default:"disk"`
 	// Ports are the listeners, by name.
 	Ports map[string]*Port `yaml:"ports"`
 	// RemoteHosts are the back ends, by name.
@@ -114,6 +116,19 @@ type Scripts struct {
 	SendsPerCall int `yaml:"sendsPerCall" default:"100" min:"1" max:"100"`
 	// ErrorsPerMinute is after how many aborts within a minute a script is not run in a session and direction until the minute is over.
 	ErrorsPerMinute int `yaml:"errorsPerMinute" default:"60" min:"1"`
+}
+
+// State says where what outlives a session is kept. It is always in memory, and
+// written to a file behind, within a second, so that it is there again after a restart. A change of the file
+// takes effect when the gateway is started anew.
+type State struct {
+	// File is the state file, relative to the gateway's directory. It is made when something is to be kept. No two gateways may have the same.
+	File string `yaml:"file" default:".framegate/state.db"`
+	// Size is how much may be kept, in memory and in the file. Past it nothing new is taken in: a script's put throws, and a quota aborts for keys that it has not seen.
+	Size engine.Size `yaml:"size" default:"64MiB" min:"1MiB" max:"64GiB"`
+
+	memory bool
+	located
 }
 
 // Websocket is a path on a port with its hooks and limits.

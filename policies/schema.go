@@ -122,6 +122,8 @@ func (s *schema) value(t reflect.Type, comments filters.Comments) object {
 		return object{"type": []string{"string", "number", "boolean"}}
 	case t == reflect.TypeFor[Compression]():
 		return object{"anyOf": []object{{"enum": []string{"on", "off"}}, s.structure(t, comments)}}
+	case t == reflect.TypeFor[State]():
+		return object{"anyOf": []object{{"enum": []string{"disk", "memory"}}, s.structure(t, comments)}}
 	case t == reflect.TypeFor[Step]():
 		return object{"$ref": "#/definitions/filter"}
 	case t.Kind() == reflect.Pointer && !filters.IsScalar(t):

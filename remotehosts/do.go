@@ -61,12 +61,19 @@ func (h *Host) newRequest(c *Call) (*http.Request, error) {
 	if !isToken(c.Request.Method) {
 		return nil, fmt.Errorf("%q is no method", c.Request.Method)
 	}
+	host := c.HostHeader
+	if host == "" {
+		host = h.authority(c.TLS)
+	}
+	if err := CheckHostHeader(host); err != nil {
+		return nil, err
+	}
 	headers, err := h.forwarded(c)
 	if err != nil {
 		return nil, err
 	}
 	q := &http.Request{
-		Method: c.Request.Method, URL: &url.URL{Opaque: target}, Host: h.authority(c.TLS), Header: make(http.Header, headers.Len()+1),
+		Method: c.Request.Method, URL: &url.URL{Opaque: target}, Host: host, Header: make(http.Header, headers.Len()+1),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	q.Header["User-Agent"] = nil // else net/http names itself

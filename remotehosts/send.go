@@ -54,8 +54,8 @@ func (x *sending) leave() {
 	x.done()
 }
 
-// try asks one address. An answer of 502, 503 or 504 is kept while others are
-// asked.
+// try asks one address. An answer after which others are to be asked, such as 503,
+// is kept meanwhile.
 func (x *sending) try(ctx context.Context, a *address) bool {
 	if !x.busy {
 		x.busy = true
@@ -69,16 +69,12 @@ func (x *sending) try(ctx context.Context, a *address) bool {
 	}
 	t := h.pool.begin(a, x.c.TLS)
 	response, sent, err := x.ask(ctx, a)
-	var verdict error
-	if err == nil && response.StatusCode >= 500 {
+	verdict := at(a.key, err)
+	if err == nil {
 		verdict = &Refused{Answer: engine.Answer{Status: response.StatusCode}, Host: h.def.Name, Address: a.key}
-	} else if err != nil {
-		verdict = at(a.key, err)
 	}
 	so.sent = sent
-	if so.how, so.why = h.outcomeOf(ctx, x.c, t.began, verdict); so.how == opened {
-		so.how = answered
-	}
+	so.how, so.why = h.outcomeOf(ctx, x.c, t.began, verdict)
 	h.pool.finish(t, so.how, so.why)
 	if err != nil {
 		x.logf(slog.LevelWarn, "%v", verdict)
@@ -86,7 +82,7 @@ func (x *sending) try(ctx context.Context, a *address) bool {
 		return false
 	}
 	x.keep(response)
-	if verdict != nil && elsewhere(ctx, x.c, verdict) && so.again() {
+	if elsewhere(ctx, x.c, verdict) && so.again() {
 		x.logf(slog.LevelWarn, "%s: %v", a.key, verdict)
 		so.failed(a.key, verdict)
 		return false

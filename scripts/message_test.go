@@ -34,6 +34,9 @@ func (s memory) Delete(bucket, key string) error { delete(s, bucket+"/"+key); re
 func (s memory) Add(string, string, int64, time.Duration) (int64, error) {
 	return 0, errors.New("not here")
 }
+func (s memory) Take(string, string, int64, engine.Allowance) (engine.Taken, error) {
+	return engine.Taken{}, errors.New("not here")
+}
 
 func TestStampsWithAHeaderOfTheUpgrade(t *testing.T) {
 	l := library(t)

@@ -88,6 +88,7 @@ func TestBrowser(t *testing.T) {
 		}
 		p.saysOnly(t)
 	})
+	t.Run("a page brings its token as a subprotocol", func(t *testing.T) { pageBringsToken(t, browser, page) })
 	t.Run("the console shows traffic as it happens", func(t *testing.T) { consoleShowsTraffic(t, browser, s) })
 	t.Run("the console fits its window", func(t *testing.T) { consoleFits(t, browser, s) })
 	t.Run("the console reloads and shows problems", func(t *testing.T) { consoleReloads(t, browser, s, dir) })

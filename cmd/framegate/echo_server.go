@@ -90,7 +90,7 @@ func (s *echoServer) leave(c net.Conn) {
 	s.serving.Done()
 }
 
-// handle answers an HTTP request: a WebSocket upgrade, or an explanation.
+// handle answers an HTTP request: a WebSocket upgrade, or a plain one.
 func (s *echoServer) handle(ctx *fasthttp.RequestCtx) {
 	settings, err := s.settings.of(ctx.URI())
 	if err != nil {
@@ -107,8 +107,7 @@ func (s *echoServer) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if !wire.IsUpgrade(headers) {
-		ctx.Error("this is a WebSocket: framegate connect ws://"+string(ctx.Host())+string(ctx.RequestURI())+"\n", fasthttp.StatusUpgradeRequired)
-		ctx.Response.Header.Set("Upgrade", "websocket")
+		echoPlain(ctx, headers)
 		return
 	}
 	for offered := range headers.Tokens("Sec-WebSocket-Protocol") {
@@ -121,6 +120,18 @@ func (s *echoServer) handle(ctx *fasthttp.RequestCtx) {
 	}
 	upgrader := websocket.FastHTTPUpgrader{CheckOrigin: func(*fasthttp.RequestCtx) bool { return true }}
 	upgrader.Upgrade(ctx, func(c *websocket.Conn) { s.serve(c, settings, hello) }) // answers 400 itself
+}
+
+// echoPlain sends the body of a plain request back, or what came where it has none.
+func echoPlain(ctx *fasthttp.RequestCtx, headers *wire.Headers) {
+	body := ctx.PostBody()
+	if len(body) == 0 {
+		ctx.SetContentType("application/json")
+		ctx.SetBody(append(helloMessage(ctx, headers), '\n'))
+		return
+	}
+	ctx.SetContentType(headers.Get("Content-Type"))
+	ctx.SetBody(body)
 }
 
 // helloMessage is the upgrade request as JSON; header names keep their case and order.

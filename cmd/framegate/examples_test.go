@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,6 +188,50 @@ func TestWhatIsMaskedIsNotRecorded(t *testing.T) {
 }
 
 // What a script costs each session is said before it runs.
+// The routes example answers plain requests, and WebSockets on the same path.
+func TestRoutesExample(t *testing.T) {
+	s, log := dev(t, copyGateway(t, filepath.Join("..", "..", "examples", "routes")))
+	for _, c := range []struct {
+		method, path, body, key string
+		status                  int
+		want                    string
+	}{
+		{"GET", "/status", "", "", 200, `{"up":true,"you":"127.0.0.1"}`},
+		{"POST", "/status", "x", "", 405, ""},
+		{"POST", "/api/items", `{"text":"hi"}`, "demo-key-alice", 200, `{"text":"hi"}`},
+		{"GET", "/api/items?page=2", "", "demo-key-alice", 200, `"X-User: alice"`},
+		{"GET", "/api/items", "", "", 401, `{"error":"unauthorized"`},
+	} {
+		q, err := http.NewRequestWithContext(t.Context(), c.method, strings.Replace(s.url(c.path), "ws://", "http://", 1), strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.key != "" {
+			q.Header.Set("X-API-Key", c.key)
+		}
+		q.Close = true
+		r, err := http.DefaultTransport.RoundTrip(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil || r.StatusCode != c.status || !strings.Contains(string(body), c.want) {
+			t.Errorf("%s %s: %d %s %v\n%s", c.method, c.path, r.StatusCode, body, err, log)
+		}
+	}
+	out, problems, _ := cli(t, "connect", s.url("/api"), "--wait", "1", "-H", "X-API-Key: demo-key-alice", "-m", "hello")
+	if !strings.Contains(out, "hello") {
+		t.Errorf("%s%s", out, problems)
+	}
+	out, problems, _ = cli(t, "tail", "--url", "http://"+s.console.Address(), "--kind", "request", "--last", "10", "--no-follow")
+	for _, want := range []string{"POST 200 proxied", "→ backend", "GET 401 refused", "api-key", `← {"text":"hi"}`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("tail shows no %q:\n%s%s", want, out, problems)
+		}
+	}
+}
+
 func TestCheckSaysWhatScriptsCostASession(t *testing.T) {
 	for example, want := range map[string]string{
 		"stamp":  `script "script" of policy "stamp": each session has a copy of about `,

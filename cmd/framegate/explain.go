@@ -20,8 +20,8 @@ type explainCommand struct {
 func (explainCommand) Help() string {
 	return `
 The manual of a filter type, made from its own source: what it does, where it makes sense, its fields with defaults and
-limits, the attributes it reads and sets, and an example. gateway, port, websocket, route, policy, filter, remote-host and
-store are the manuals of those parts of a configuration, selectors that of ${…}, and the name of an attribute says what it is.
+limits, the attributes it reads and sets, and an example. gateway, port, websocket, route, policy, filter, remote-host and store are
+the manuals of those parts of a configuration, selectors that of ${…}, and the name of an attribute says what it is.
 
     framegate explain
     framegate explain api-key

@@ -18,12 +18,13 @@ var mayImport = map[string][]string{
 	"policies":         {"filters", "scripts", "remotehosts", "engine", "engine/wire", "software.sslmate.com/src/go-pkcs12", "gopkg.in/yaml.v3", "github.com/goccy/go-yaml/*", "github.com/fsnotify/fsnotify"},
 	"filters":          {"scripts", "remotehosts", "engine", "engine/jsonbytes", "engine/meter", "engine/wire", "golang.org/x/crypto/*", "golang.org/x/time/rate", "github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json", "github.com/santhosh-tekuri/jsonschema/v6", "github.com/itchyny/gojq"},
 	"scripts":          {"engine", "engine/jsonbytes", "engine/wire", "github.com/dop251/goja", "github.com/dop251/goja/*", "github.com/evanw/esbuild/*", "github.com/go-sourcemap/sourcemap", "github.com/dlclark/regexp2/v2"},
-	"remotehosts":      {"engine", "engine/wire", "github.com/valyala/fasthttp"},
-	"engine":           {"engine/wire", "github.com/valyala/fasthttp"},
+	"remotehosts":      {"engine", "engine/socket", "engine/wire", "github.com/valyala/fasthttp"},
+	"engine":           {"engine/socket", "engine/wire", "github.com/valyala/fasthttp"},
+	"engine/socket":    {},
 	"engine/wire":      {"github.com/klauspost/compress/*"},
 	"engine/jsonbytes": {},
 	"engine/meter":     {},
-	"engine/state":     {"engine"},
+	"engine/state":     {"engine", "engine/meter", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 	"engine/console":   {"engine", "engine/wire", "github.com/valyala/fasthttp"},
 }
 

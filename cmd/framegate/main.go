@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // filters name time zones; containers commonly have none
 
 	"framegate/engine/console"
 

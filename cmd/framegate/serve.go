@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	// stateSize bounds what filters and scripts keep beyond a session, in bytes.
+	// stateSize bounds what filters and scripts keep beyond a session, in bytes, until the configuration says.
 	stateSize = 64 << 20
 	// devPayloads is how many bytes of payloads `framegate dev` keeps of each message.
 	devPayloads = 10 << 10
@@ -35,6 +35,7 @@ type server struct {
 	std     stdio
 	log     *slog.Logger
 	scripts *scripts.Library
+	state   *state.Disk
 	gateway *engine.Gateway
 	console *console.Console
 	echo    *echoServer // under `framegate dev`
@@ -46,7 +47,8 @@ type server struct {
 // newServer puts a gateway together; dev gives it a back end and fuller records.
 func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
 	s := &server{dir: dir, std: std, watch: watch, log: slog.New(slog.NewTextHandler(std.err, nil))}
-	options := policies.Options{State: state.NewMemory(stateSize, nil), Log: s.log}
+	s.state = state.NewDisk(stateSize, nil, s.log)
+	options := policies.Options{State: s.state, Log: s.log}
 	if dev {
 		if err := s.startEcho(); err != nil {
 			return nil, err
@@ -55,9 +57,39 @@ func newServer(dir string, std stdio, dev, watch bool) (*server, error) {
 	}
 	s.scripts = scripts.NewLibrary(scripts.Limits{}, options.State, s.log)
 	options.Scripts = s.scripts
-	s.gateway = engine.New(s.log, policies.Loader(dir, options))
+	s.gateway = engine.New(s.log, s.keeping(policies.Loader(dir, options)))
 	s.gateway.State = options.State
 	return s, nil
+}
+
+// keeping is a loader whose snapshots, when they are going to be served, have their state kept where they say.
+func (s *server) keeping(load engine.Loader) engine.Loader {
+	return func(ctx context.Context, old *engine.Snapshot) (*engine.Snapshot, []engine.Problem) {
+		next, problems := load(ctx, old)
+		if next != nil {
+			next.Starters = append([]engine.Starter{&stateStarter{s, next.State}}, next.Starters...)
+		}
+		return next, problems
+	}
+}
+
+// stateStarter opens the state file.
+type stateStarter struct {
+	server *server
+	file   engine.StateFile
+}
+
+// Start opens the file, unless one is open or the state is kept in memory.
+func (s *stateStarter) Start() error {
+	disk, path := s.server.state, s.file.Path
+	disk.Limit(s.file.Size)
+	if path == "" || disk.Opened() {
+		return nil
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(s.server.dir, path)
+	}
+	return disk.Open(path, s.file.Needed)
 }
 
 // startEcho starts the back end that stands in for every remote host marked `dev: echo`.
@@ -183,6 +215,9 @@ func (s *server) close() {
 		s.files.close()
 	}
 	s.scripts.Close()
+	if err := s.state.Close(); err != nil {
+		s.log.Error("the last changes of the state are lost", "error", err)
+	}
 	if s.echo != nil {
 		s.echo.Close()
 	}

@@ -89,7 +89,7 @@ func (p *printer) upgrade(b *strings.Builder, r *console.Record) {
 
 func (p *printer) request(b *strings.Builder, r *console.Record) {
 	colour := green
-	if r.Status >= 400 || r.Outcome == "broken off" {
+	if r.Status >= 400 || r.Outcome == "cut" {
 		colour = red
 	}
 	fmt.Fprintf(b, "%s", p.paint(colour, fmt.Sprintf("%s %d %s", printable(r.Method), r.Status, r.Outcome)))

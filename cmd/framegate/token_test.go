@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fasthttp/websocket"
+	"github.com/google/go-cmp/cmp"
 )
 
 // demoToken is a token of framegate token.
@@ -53,6 +55,24 @@ func TestExampleJWTOrigin(t *testing.T) {
 	if strings.Contains(log.String(), token[:30]) {
 		t.Error("the log has a token")
 	}
+}
+
+// pageBringsToken is what only a browser does: it gives up on an answer that names
+// none of the subprotocols it asked for, and on one that it did not ask for.
+func pageBringsToken(t *testing.T, browser context.Context, page string) {
+	dir := copyGateway(t, filepath.Join("..", "..", "examples", "jwt-origin"))
+	s, _ := dev(t, dir)
+	keys := filepath.Join(dir, "keys", "demo.json")
+	p := openTab(t, browser, page)
+	got := p.talk(t, s.url("/chat"), `["bearer", "`+demoToken(t, keys, "--subject", "alice")+`"]`, `"hello"`)
+	if diff := cmp.Diff(talked{Protocol: "bearer", Got: []string{"hello"}, Code: 1000, Clean: true}, got); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+	got = p.talk(t, s.url("/chat"), `["bearer", "`+demoToken(t, keys, "--subject", "alice", "--for=-1h")+`"]`, `"hello"`)
+	if diff := cmp.Diff(talked{Code: websocket.CloseAbnormalClosure}, got); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+	p.saysOnly(t, "HTTP Authentication failed")
 }
 
 func TestExampleRouteByToken(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Outcomes are the words for what became of an upgrade, a message or a request.
-var Outcomes = []string{"connected", "refused", "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "sent", "answered", "proxied", "broken off"}
+var Outcomes = []string{"connected", "refused", "relayed", "changed", "dropped", "replied", "closed", "failed", "aborted", "sent", "answered", "proxied", "cut"}
 
 // filter says which records are wanted. Each field is a list of which one must
 // match; an empty list matches all.

@@ -25,6 +25,7 @@ var (
 	ErrKey        = fmt.Errorf("bucket and key are longer than %d bytes", MaxKey)
 	ErrValue      = fmt.Errorf("the value is longer than %d bytes", MaxValue)
 	ErrTTL        = errors.New("the time to live is negative")
+	ErrNegative   = errors.New("the amount is negative")
 	ErrNotCounter = errors.New("the value is not a counter")
 	ErrOverflow   = errors.New("the counter would overflow")
 )
@@ -37,7 +38,7 @@ const shards = 64
 // memory is taken back by later writes, or by [Memory.Sweep].
 type Memory struct {
 	now    func() time.Time
-	limit  int64
+	limit  atomic.Int64
 	used   atomic.Int64
 	seed   maphash.Seed
 	shards [shards]shard
@@ -51,7 +52,8 @@ func NewMemory(limit int64, now func() time.Time) *Memory {
 	if now == nil {
 		now = time.Now
 	}
-	s := &Memory{now: now, limit: limit, seed: maphash.MakeSeed()}
+	s := &Memory{now: now, seed: maphash.MakeSeed()}
+	s.limit.Store(limit)
 	for i := range s.shards {
 		s.shards[i].entries = make(map[name]*entry)
 	}
@@ -76,6 +78,8 @@ func (s *Memory) Get(bucket, key string) (value []byte, ok bool, err error) {
 	switch {
 	case e == nil:
 		return nil, false, nil
+	case e.window != nil:
+		return strconv.AppendInt(nil, e.window.Used(), 10), true, nil
 	case e.counter:
 		return strconv.AppendInt(nil, e.count, 10), true, nil
 	}
@@ -101,6 +105,7 @@ func (s *Memory) Delete(bucket, key string) error {
 	defer sh.mu.Unlock()
 	if e := sh.entries[n]; e != nil {
 		s.used.Add(-sh.remove(e))
+		sh.touch(n)
 	}
 	return nil
 }
@@ -117,6 +122,7 @@ func (s *Memory) Add(bucket, key string, n int64, ttl time.Duration) (count int6
 			return s.replace(sh, &entry{name: at, counter: true, count: n}, now, ttl)
 		}
 		count, err = e.add(n)
+		sh.touch(at)
 		return err
 	})
 	return count, err
@@ -153,12 +159,12 @@ func (s *Memory) locked(n name, change func(*shard, time.Time) error) error {
 // replace puts e in the place of what has its name, if there is room.
 func (s *Memory) replace(sh *shard, e *entry, now time.Time, ttl time.Duration) error {
 	old := sh.entries[e.name]
-	e.size = int64(len(e.name.bucket)+len(e.name.key)+len(e.value)) + overhead
+	e.size = e.bytes()
 	grow := e.size
 	if old != nil {
 		grow -= old.size
 	}
-	if s.used.Add(grow) > s.limit && grow > 0 {
+	if s.used.Add(grow) > s.limit.Load() && grow > 0 {
 		s.used.Add(-grow)
 		return ErrFull
 	}
@@ -184,6 +190,22 @@ func (s *Memory) Sweep() (freed int64) {
 	}
 	return freed
 }
+
+// journal begins to keep a list of what changes, with all that is there.
+func (s *Memory) journal() {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		sh.changed = make(map[name]struct{}, len(sh.entries))
+		for n := range sh.entries {
+			sh.touch(n)
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// Limit changes how many bytes may be held. What is held beyond it stays.
+func (s *Memory) Limit(bytes int64) { s.limit.Store(bytes) }
 
 // Used is how many bytes the entries take, those that have expired but are not
 // yet swept included.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"framegate/engine/meter"
 )
 
 // shard is a part of the entries under one lock, with those that expire also in
@@ -14,14 +16,16 @@ type shard struct {
 	mu      sync.Mutex
 	entries map[name]*entry
 	queue   expiries
+	changed map[name]struct{} // since they were last written to disk; nil: nobody writes
 }
 
-// entry is one value or counter.
+// entry is one value, counter or window.
 type entry struct {
 	name    name
 	value   []byte
 	count   int64
 	counter bool
+	window  *meter.Window
 	expires time.Time // zero: never
 	at      int       // index in the queue, or never
 	size    int64     // what it counts against the limit
@@ -33,6 +37,15 @@ const never = -1
 // overhead is what an entry costs besides its bytes: the struct, the map's
 // slots and the queue's, rounded up.
 const overhead = 256
+
+// bytes is what the entry counts against the limit.
+func (e *entry) bytes() int64 {
+	n := int64(len(e.name.bucket)+len(e.name.key)+len(e.value)) + overhead
+	if e.window != nil {
+		n += e.window.Size()
+	}
+	return n
+}
 
 func (e *entry) expired(now time.Time) bool {
 	return !e.expires.IsZero() && !now.Before(e.expires)
@@ -65,6 +78,7 @@ func (sh *shard) live(n name, now time.Time) *entry {
 
 func (sh *shard) insert(e *entry) {
 	sh.entries[e.name], e.at = e, never
+	sh.touch(e.name)
 	if !e.expires.IsZero() {
 		heap.Push(&sh.queue, e)
 	}
@@ -77,6 +91,46 @@ func (sh *shard) remove(e *entry) int64 {
 		heap.Remove(&sh.queue, e.at)
 	}
 	return e.size
+}
+
+// touch notes that what is under a name has changed.
+func (sh *shard) touch(n name) {
+	if sh.changed != nil {
+		sh.changed[n] = struct{}{}
+	}
+}
+
+// take empties the list of what has changed. It returns the names, and copies of
+// the entries that are there.
+func (sh *shard) take() (changed map[name]struct{}, now map[name]*entry) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if len(sh.changed) == 0 {
+		return nil, nil
+	}
+	changed, sh.changed = sh.changed, make(map[name]struct{})
+	now = make(map[name]*entry, len(changed))
+	for n := range changed {
+		if e := sh.entries[n]; e != nil {
+			now[n] = e.clone()
+		}
+	}
+	return changed, now
+}
+
+// clone is the entry as it is now. Values are never changed in place.
+func (e *entry) clone() *entry {
+	c := *e
+	if e.window != nil {
+		c.window = e.window.Clone()
+	}
+	return &c
+}
+
+// expireAt moves an entry's end.
+func (sh *shard) expireAt(e *entry, at time.Time) {
+	e.expires = at
+	heap.Fix(&sh.queue, e.at)
 }
 
 // sweepPerWrite is how many expired entries a write takes out of its shard: more

@@ -63,7 +63,7 @@ function dump(base64) {
 
 export const arrow = r => r.dir === "client" ? "→" : r.dir === "host" ? "←" : r.kind === "close" ? "×" : "+";
 
-const bad = ["refused", "failed", "aborted", "closed", "dropped", "broken off"];
+const bad = ["refused", "failed", "aborted", "closed", "dropped", "cut"];
 
 function outcomeClass(outcome) {
   return bad.includes(outcome) ? "bad" : outcome === "changed" || outcome === "replied" ? "warn" : "";
