@@ -143,7 +143,7 @@ func TestBodiesOfARouteAreValidatedChangedAndMasked(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"length":%d, "got":%s, "token":"secret-1234"}`, q.ContentLength, body)
 	})
-	g := routed(t, web, `
+	g := gatewayOf(t, web, `
 ports:
   public:
     LISTEN
