@@ -55,8 +55,8 @@ func (c *portConn) answer(conn net.Conn, a Answer, p *Port) bool {
 		conn.SetWriteDeadline(time.Now().Add(p.Limits.Handshake))
 		defer conn.SetWriteDeadline(time.Time{})
 	}
-	if _, err := r.WriteTo(conn); err != nil {
-		c.Close()
+	if _, err := r.WriteTo(conn); err != nil || c.http.ending.Load() {
+		conn.Close()
 		return false
 	}
 	c.http.line, c.http.by = false, time.Time{} // for the next request

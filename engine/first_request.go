@@ -36,7 +36,7 @@ func (l *listener) first(conn net.Conn, c *portConn) bool {
 	if q != nil && l.serveUpgrade(conn, c, p, q, rest) {
 		return true
 	}
-	c.http.ahead = rest
+	c.http.ahead, c.http.line = rest, false // fasthttp has not read the request line yet
 	return false
 }
 

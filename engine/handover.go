@@ -126,7 +126,7 @@ func (s *Session) start(conn net.Conn, c *portConn, head, begun, early []byte) {
 		c.Close() // and with it, what is pending
 		return
 	}
-	if !c.http.by.IsZero() {
+	if !c.http.by.IsZero() || c.http.ending.Load() {
 		c.http.by = time.Time{}
 		conn.SetReadDeadline(time.Time{})
 	}

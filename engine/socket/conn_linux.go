@@ -115,11 +115,14 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return c.fail("close", net.ErrClosed)
 	}
+	c.raw.Control(sendFIN) // the long part of closing, of which the scheduler would be told
 	if err := c.file.Close(); err != nil {
 		return c.fail("close", err)
 	}
 	return nil
 }
+
+func sendFIN(fd uintptr) { syscall.RawSyscall(syscall.SYS_SHUTDOWN, fd, syscall.SHUT_WR, 0) }
 
 // CloseWrite sends a FIN; what the peer still sends can be read.
 func (c *Conn) CloseWrite() error {
