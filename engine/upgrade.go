@@ -24,20 +24,20 @@ type upgrading struct {
 	m        *Message
 	answer   Answer
 	outcome  Outcome
+	taken    bool // the session has the snapshot, and all else that was held for it
 }
 
 // serveHTTP handles one request on a port.
 func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	snapshot := l.g.hold()
 	u := &upgrading{g: l.g, snapshot: snapshot, port: l.port.Load()}
-	taken := false
 	defer func() {
 		if r := recover(); r != nil {
 			l.g.panicked("upgrade", r)
 			u.undo()
 			writeAnswer(ctx, refusal(500, "internal error", "", ""))
 		}
-		if !taken {
+		if !u.taken {
 			snapshot.release()
 		}
 	}()
@@ -53,13 +53,12 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if x := l.plain(snapshot, u.port, q, conn); x != nil {
-		taken = true
+		u.taken = true
 		x.handOver(ctx)
 		return
 	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
 	if u.run(q); u.connected() {
-		taken = true
 		u.handOver(ctx, conn, q)
 		return
 	}
@@ -109,7 +108,11 @@ func (u *upgrading) run(q *Request) {
 
 // reserve counts the session in against the limits of the websocket.
 func (u *upgrading) reserve(q *Request) bool {
-	limits, name := u.w.Limits, u.w.Port+u.w.Path
+	limits := u.w.Limits
+	if limits.Total == 0 && limits.PerClient == 0 {
+		return true
+	}
+	name := u.w.Port + u.w.Path
 	all, client := place{websocket: name}, place{websocket: name, client: q.Client.Addr()}
 	if !u.take(all, limits.Total) {
 		u.refuse(503, "too many sessions on this websocket")
@@ -156,7 +159,7 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 		u.answer = *u.m.Answer
 	case u.m.upstream == nil:
 		u.refuse(500, "policy passed without connecting")
-	case !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject()}, u.subjectLimit()):
+	case u.subjectLimit() > 0 && !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject()}, u.subjectLimit()):
 		u.refuse(429, "too many sessions of this subject")
 	}
 }

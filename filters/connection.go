@@ -12,7 +12,7 @@ import (
 func init() {
 	register[connection](Kind{
 		Type: "connection", Aliases: []string{"ConnectionFilter"},
-		Hooks: engine.OnUpgrade, Ends: true, Closing: true, Reads: []string{"http.destination.host"},
+		Hooks: engine.OnHTTP, Ends: true, Closing: true, Reads: []string{"http.destination.host"},
 	})
 }
 
