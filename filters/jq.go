@@ -23,7 +23,8 @@ func init() {
 //
 // No output, as of select(false), fails; so does false, null or no output with test. An error of the program aborts, and so does
 // one that takes too long. Members of objects come out sorted by their names. Programs reach nothing outside: no environment, no
-// files, no modules, no further input.
+// files, no modules, no further input. Their time is bounded, the memory that they use in it is not: let no number of the message
+// say how much a program makes.
 //
 //	filters:
 //	  - name: is-order
