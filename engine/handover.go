@@ -17,34 +17,53 @@ const handshakeWrite = 10 * time.Second
 // 101 is ours to write: when the client is gone by then, the remote host's
 // connection is closed and nothing is left.
 func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) {
-	s, upstream := u.s, u.m.upstream
-	s.Subprotocol, s.Extensions = strings.Clone(upstream.Subprotocol), strings.Clone(upstream.Extensions) // out of the host's answer, which is not kept
-	s.Host, s.Address = upstream.Host, upstream.Address
-	if s.Subprotocol == "" {
-		s.Subprotocol = u.m.Offer.Marker
-	}
-	s.snapshot = u.snapshot
-	q.Headers.Pack()
-	q.Host = strings.Clone(q.Host) // out of the block that the headers came in
-	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
-	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
-	deflate, extension := u.acceptDeflate(q)
-	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
-	s.release = upstream.Release
-	head := u.switching(q, extension)
-	u.record(q)
+	s, early := u.s, u.m.upstream.Early
+	head := u.adopt(q, false)
 	c.http.pending = s
 	u.g.live.Add(1)
 	ctx.HijackSetNoResponse(true)
-	ctx.Hijack(func(conn net.Conn) {
+	ctx.Hijack(func(hijacked net.Conn) {
 		defer func() {
 			if r := recover(); r != nil {
 				s.gateway.panicked("hijack", r)
 				c.Close()
 			}
 		}()
-		s.start(conn, c, head, upstream.Early)
+		begun := readBuffered(hijacked)
+		conn, _ := unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
+		s.start(conn, c, head, begun, early)
 	})
+}
+
+// adopt gives the session what the upgrade has come to, and makes the head of
+// the client's 101; none where it has been accepted before.
+func (u *upgrading) adopt(q *Request, accepted bool) (head []byte) {
+	s, upstream := u.s, u.m.upstream
+	if !accepted {
+		s.Subprotocol = strings.Clone(upstream.Subprotocol) // out of the host's answer, which is not kept
+		if s.Subprotocol == "" {
+			s.Subprotocol = u.m.Offer.Marker
+		}
+	}
+	s.Extensions = strings.Clone(upstream.Extensions)
+	s.Host, s.Address = upstream.Host, upstream.Address
+	s.snapshot = u.snapshot
+	q.Headers.Pack()
+	q.Host = strings.Clone(q.Host) // out of the block that the headers came in
+	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
+	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
+	var deflate *wire.Deflate
+	extension := ""
+	if u.early == nil {
+		deflate, extension = u.acceptDeflate(q)
+	}
+	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
+	s.release = upstream.Release
+	if !accepted {
+		head = u.switching(q, upstream, extension)
+	}
+	u.record(q)
+	return head
 }
 
 // freeHost gives back the session's place at the remote host and at the
@@ -73,11 +92,11 @@ func (u *upgrading) acceptDeflate(q *Request) (d *wire.Deflate, answer string) {
 
 // switching is the head of the 101: the remote host's own headers, and ours. An extension is the client's and ours, where
 // there is one, else what it agreed on with the host.
-func (u *upgrading) switching(q *Request, extension string) []byte {
+func (u *upgrading) switching(q *Request, upstream *Socket, extension string) []byte {
 	head := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
 	head = append(head, wire.AcceptKey(q.Headers.Get("Sec-WebSocket-Key"))...)
 	head = append(head, "\r\n"...)
-	if h := u.m.upstream.Headers; h != nil {
+	if h := upstream.Headers; h != nil {
 		passed := h.Clone()
 		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"} {
 			passed.Del(name)
@@ -87,7 +106,7 @@ func (u *upgrading) switching(q *Request, extension string) []byte {
 		}
 		head = passed.AppendTo(head)
 	}
-	if u.m.upstream.Subprotocol == "" && u.m.Offer.Marker != "" {
+	if upstream.Subprotocol == "" && u.m.Offer.Marker != "" {
 		head = append(head, "Sec-WebSocket-Protocol: "+u.m.Offer.Marker+"\r\n"...)
 	}
 	if extension != "" {
@@ -97,16 +116,14 @@ func (u *upgrading) switching(q *Request, extension string) []byte {
 	return append(head, "\r\n"...)
 }
 
-// start runs in a goroutine of fasthttp, which must not be kept: it writes the
-// 101, takes what the reader of fasthttp holds, and starts the pumps. early is what
-// came with the host's own 101.
-func (s *Session) start(hijacked net.Conn, c *portConn, head, early []byte) {
-	begun := readBuffered(hijacked)
-	conn, _ := unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
+// start writes the 101 and starts the pumps; it may run in a goroutine of
+// fasthttp, which must not be kept. begun is what the client has sent already, early
+// what came with the host's own 101.
+func (s *Session) start(conn net.Conn, c *portConn, head, begun, early []byte) {
 	c.hijacked.Store(true)
 	c.left()
 	conn.SetWriteDeadline(time.Now().Add(handshakeWrite))
-	if _, err := conn.Write(head); err != nil {
+	if _, err := conn.Write(head); len(head) > 0 && err != nil {
 		c.Close() // and with it, what is pending
 		return
 	}
