@@ -9,19 +9,16 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"framegate/engine/socket"
 	"framegate/engine/wire"
 )
 
 // admit counts a connection in, unless the port's access list or a limit forbids
 // it. For whom a trusted proxy speaks is known later; it is then that its
 // clients' addresses are checked and counted.
-func (l *listener) admit(conn net.Conn) *portConn {
+func (l *listener) admit(conn *socket.Conn) *portConn {
 	p, state := l.port.Load(), l.state.Load()
-	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil {
-		return nil
-	}
-	peer = remoteAddr(peer)
+	peer := remoteAddr(conn.Addr())
 	c := &portConn{pollConn: pollConn{Conn: conn}, state: state, http: &httpPhase{peer: peer}}
 	trusted := p.trusts(peer.Addr())
 	switch {
@@ -56,6 +53,9 @@ func (l *listener) serve(c *portConn) {
 	if conn == nil {
 		c.state.refused(l.g, p, why, c.http.peer.Addr(), err)
 		c.Close()
+		return
+	}
+	if l.first(conn, c) {
 		return
 	}
 	if err := l.server.Load().ServeConn(conn); err != nil && !c.hijacked.Load() {
@@ -161,13 +161,12 @@ func (l *listener) request(ctx *fasthttp.RequestCtx) (*Request, *portConn, *Answ
 		a := refusal(400, err.Error(), "", "")
 		return nil, nil, &a
 	}
-	client, forwarded := l.port.Load().client(headers, conn.http.peer)
-	if refused := l.identify(conn, client); refused != nil {
-		return nil, nil, refused
-	}
 	q := &Request{
-		Method: string(ctx.Method()), Headers: headers, Client: client, Forwarded: forwarded, At: l.g.now(), TLS: ctx.TLSConnectionState(),
+		Method: string(ctx.Method()), Headers: headers, At: l.g.now(), TLS: ctx.TLSConnectionState(),
 		Proto: string(ctx.Request.Header.Protocol()),
+	}
+	if refused := l.from(q, conn); refused != nil {
+		return nil, nil, refused
 	}
 	if err := q.setTarget(string(ctx.Request.Header.RequestURI())); err != nil {
 		a := refusal(400, err.Error(), "", "")
@@ -181,8 +180,14 @@ func (l *listener) request(ctx *fasthttp.RequestCtx) (*Request, *portConn, *Answ
 		a := refusal(431, tooMuchHeader, "", "")
 		return nil, nil, &a
 	}
-	conn.http.line = false // for the next request
+	conn.http.line, conn.http.by = false, time.Time{} // for the next request
 	return q, conn, nil
+}
+
+// from finds out whose the request is, and refuses it if that client may not connect.
+func (l *listener) from(q *Request, c *portConn) *Answer {
+	q.Client, q.Forwarded = l.port.Load().client(q.Headers, c.http.peer)
+	return l.identify(c, q.Client)
 }
 
 // connOf returns the connection under a request.

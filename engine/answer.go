@@ -3,8 +3,10 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -29,16 +31,36 @@ func statusWord(status int) string {
 }
 
 // writeAnswer writes an answer as the response to a request.
-func writeAnswer(ctx *fasthttp.RequestCtx, a Answer) {
-	ctx.Response.Header.DisableNormalizing()
-	ctx.Response.Header.SetNoDefaultContentType(true)
-	ctx.Response.SetStatusCode(a.Status)
+func writeAnswer(ctx *fasthttp.RequestCtx, a Answer) { fill(&ctx.Response, a) }
+
+func fill(r *fasthttp.Response, a Answer) {
+	r.Header.DisableNormalizing()
+	r.Header.SetNoDefaultContentType(true)
+	r.SetStatusCode(a.Status)
 	for name, value := range a.Headers.All() {
 		if !strings.EqualFold(name, "Content-Length") && !strings.EqualFold(name, "Transfer-Encoding") && !strings.EqualFold(name, "Connection") {
-			ctx.Response.Header.Add(name, value)
+			r.Header.Add(name, value)
 		}
 	}
-	ctx.Response.SetBodyRaw(a.Body)
+	r.SetBodyRaw(a.Body)
+}
+
+// answer writes an answer outside of fasthttp, in the time of a handshake. It
+// returns false where that has failed and the connection is closed.
+func (c *portConn) answer(conn net.Conn, a Answer, p *Port) bool {
+	r := fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseResponse(r)
+	fill(r, a)
+	if p.Limits.Handshake > 0 {
+		conn.SetWriteDeadline(time.Now().Add(p.Limits.Handshake))
+		defer conn.SetWriteDeadline(time.Time{})
+	}
+	if _, err := r.WriteTo(conn); err != nil || c.http.ending.Load() {
+		conn.Close()
+		return false
+	}
+	c.http.line, c.http.by = false, time.Time{} // for the next request
+	return true
 }
 
 // What clients are told that send more than a port takes.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"net"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -9,9 +8,9 @@ import (
 
 // backlogOf asks the kernel for the length of a listener's accept queue: for a
 // socket that listens it stands in tcpi_sacked of TCP_INFO (net/ipv4/tcp.c).
-func backlogOf(t *testing.T, ln net.Listener) uint32 {
+func backlogOf(t *testing.T, ln syscall.Conn) uint32 {
 	t.Helper()
-	raw, err := ln.(*net.TCPListener).SyscallConn()
+	raw, err := ln.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +31,7 @@ func TestBacklog(t *testing.T) {
 	s := snapshotOf(&Websocket{Path: "/", Upgrade: policyOf("admit", dial{host.address})})
 	s.Ports["public"].Backlog = 7
 	r := start(t, s)
-	var ln net.Listener
+	var ln syscall.Conn
 	for _, l := range r.listeners {
 		ln = l.ln
 	}

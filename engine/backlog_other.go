@@ -4,10 +4,10 @@ package engine
 
 import (
 	"errors"
-	"net"
+	"syscall"
 )
 
 // setBacklog cannot do on this system what it does on others.
-func setBacklog(net.Listener, int) error {
+func setBacklog(syscall.Conn, int) error {
 	return errors.New("this system does not let it be chosen")
 }

@@ -4,7 +4,6 @@ package engine
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"syscall"
 )
@@ -15,11 +14,11 @@ const allBacklog = 65535
 // setBacklog sets how many connections may wait to be accepted; 0 is the
 // system's limit. Listening once more on a socket that listens changes nothing
 // else (listen(2); POSIX has no other way).
-func setBacklog(ln net.Listener, n int) error {
+func setBacklog(ln syscall.Conn, n int) error {
 	if n == 0 {
 		n = allBacklog
 	}
-	raw, err := ln.(*net.TCPListener).SyscallConn()
+	raw, err := ln.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("set backlog: %w", err)
 	}

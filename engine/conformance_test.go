@@ -93,9 +93,13 @@ func open(t *testing.T, address string, secure bool, host *wsHost, path string) 
 type opaque struct{}
 
 func (opaque) Run(m *Message) (bool, error) {
-	m.upstream.Conn = struct{ *net.TCPConn }{m.upstream.Conn.(*net.TCPConn)}
+	m.upstream.Conn = hidden{m.upstream.Conn}
 	return true, nil
 }
+
+type hidden struct{ net.Conn }
+
+func (h hidden) CloseWrite() error { return h.Conn.(*net.TCPConn).CloseWrite() }
 
 // selfSigned makes a certificate for the tests' port.
 func selfSigned(t *testing.T) tls.Certificate {

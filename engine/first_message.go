@@ -20,8 +20,9 @@ type early struct {
 	u        *upgrading
 	q        *Request
 	c        *portConn
-	conn     net.Conn
-	begun    []byte // what the client has sent, and nobody has read
+	port     net.Conn // the connection as the port has it
+	conn     net.Conn // and as the session will
+	begun    []byte   // what the client has sent, and nobody has read
 	reader   wire.Reader
 	accepted bool
 	refused  *wire.Error // what the client did wrong while it was waited for
@@ -36,18 +37,28 @@ var (
 	ErrFirstGone    = errors.New("the client went away before its first message")
 )
 
+// newEarly is an upgrade on a connection that is out of fasthttp's hands. begun is
+// what the client has sent beyond its request.
+func newEarly(u *upgrading, port net.Conn, c *portConn, q *Request, begun []byte) *early {
+	e := &early{u: u, q: q, c: c, port: port, begun: begun}
+	e.conn, _ = unwrap(port)
+	return e
+}
+
+// has101 tells whether the client has had its 101.
+func (e *early) has101() bool { return e != nil && e.accepted }
+
 // handEarly takes the connection out of fasthttp and runs the policy there.
 func (u *upgrading) handEarly(ctx *fasthttp.RequestCtx, c *portConn, q *Request, offer Offer) {
 	e := &early{u: u, q: q, c: c}
-	offer.Extensions, offer.Deflate = "", nil // the client cannot be told what a host agrees to later
-	c.http.pending = e
+	u.taken, c.http.pending = true, e
 	u.g.live.Add(1)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(hijacked net.Conn) {
-		e.begun = readBuffered(hijacked)
-		e.conn, _ = unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
-		e.conn.SetDeadline(time.Time{})
-		go e.run(offer)
+		begun := readBuffered(hijacked)
+		port := hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn()
+		c.http.pending = nil
+		go newEarly(u, port, c, q, begun).run(offer)
 	})
 }
 
@@ -60,21 +71,25 @@ func (e *early) abandon() {
 
 // run runs the policy, and starts the session or refuses it.
 func (e *early) run(offer Offer) {
-	u := e.u
-	e.c.http.pending = nil
+	u, handed := e.u, false
+	e.conn.SetDeadline(time.Time{})
 	defer func() {
 		if r := recover(); r != nil {
 			u.g.panicked("upgrade", r)
-			e.c.Close()
-			e.abandon()
+			e.c.Close() // and with it the session, once it is handed over
+			if !handed {
+				e.abandon()
+			}
 		}
 	}()
+	offer.Extensions, offer.Deflate = "", nil // the client cannot be told what a host agrees to later
 	u.early = e
 	u.runPolicy(e.q, offer)
 	if u.connected() {
-		head := u.adopt(e.q, e.accepted)
-		e.c.http.pending = u.s
-		u.s.start(e.conn, e.c, head, append(e.message, e.begun...), u.m.upstream.Early)
+		head := u.settle(e.c, e.q)
+		handed = true
+		u.g.live.Done() // the session counts by itself
+		u.s.start(e.port, e.c, head, append(e.message, e.begun...), u.m.upstream.Early)
 		return
 	}
 	u.record(e.q)

@@ -13,40 +13,19 @@ import (
 // handshakeWrite is how long the client may take to accept its 101.
 const handshakeWrite = 10 * time.Second
 
-// handOver takes the connection out of fasthttp and starts the session. The
-// 101 is ours to write: when the client is gone by then, the remote host's
-// connection is closed and nothing is left.
-func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) {
-	s, early := u.s, u.m.upstream.Early
-	head := u.adopt(q, false)
-	c.http.pending = s
-	u.g.live.Add(1)
-	ctx.HijackSetNoResponse(true)
-	ctx.Hijack(func(hijacked net.Conn) {
-		defer func() {
-			if r := recover(); r != nil {
-				s.gateway.panicked("hijack", r)
-				c.Close()
-			}
-		}()
-		begun := readBuffered(hijacked)
-		conn, _ := unwrap(hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn())
-		s.start(conn, c, head, begun, early)
-	})
-}
-
-// adopt gives the session what the upgrade has come to, and makes the head of
-// the client's 101; none where it has been accepted before.
-func (u *upgrading) adopt(q *Request, accepted bool) (head []byte) {
+// settle makes the session what policy and host have made of it, and hands
+// everything that is held for it over to it. It returns the head of the 101;
+// none where the client has had it before.
+func (u *upgrading) settle(c *portConn, q *Request) []byte {
 	s, upstream := u.s, u.m.upstream
-	if !accepted {
-		s.Subprotocol = strings.Clone(upstream.Subprotocol) // out of the host's answer, which is not kept
-		if s.Subprotocol == "" {
-			s.Subprotocol = u.m.Offer.Marker
-		}
-	}
-	s.Extensions = strings.Clone(upstream.Extensions)
+	s.Extensions = strings.Clone(upstream.Extensions) // out of the host's answer, which is not kept
 	s.Host, s.Address = upstream.Host, upstream.Address
+	if !u.early.has101() {
+		s.Subprotocol = strings.Clone(upstream.Subprotocol)
+	}
+	if s.Subprotocol == "" {
+		s.Subprotocol = u.m.Offer.Marker
+	}
 	s.snapshot = u.snapshot
 	q.Headers.Pack()
 	q.Host = strings.Clone(q.Host) // out of the block that the headers came in
@@ -59,11 +38,34 @@ func (u *upgrading) adopt(q *Request, accepted bool) (head []byte) {
 	}
 	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
 	s.release = upstream.Release
-	if !accepted {
+	var head []byte
+	if !u.early.has101() {
 		head = u.switching(q, upstream, extension)
 	}
 	u.record(q)
+	u.taken, c.http.pending = true, s
+	u.g.live.Add(1)
 	return head
+}
+
+// handOver takes the connection out of fasthttp and starts the session. The
+// 101 is ours to write: when the client is gone by then, the remote host's
+// connection is closed and nothing is left.
+func (u *upgrading) handOver(ctx *fasthttp.RequestCtx, c *portConn, q *Request) {
+	s, head, early := u.s, u.settle(c, q), u.m.upstream.Early
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(conn net.Conn) {
+		defer func() {
+			if r := recover(); r != nil {
+				s.gateway.panicked("hijack", r)
+				c.Close()
+			}
+		}()
+		begun := readBuffered(conn)
+		conn = conn.(interface{ UnsafeConn() net.Conn }).UnsafeConn()
+		conn.SetDeadline(time.Time{})
+		s.start(conn, c, head, begun, early)
+	})
 }
 
 // freeHost gives back the session's place at the remote host and at the
@@ -90,21 +92,29 @@ func (u *upgrading) acceptDeflate(q *Request) (d *wire.Deflate, answer string) {
 	return nil, ""
 }
 
+// notPassed tells whether a header of the host's 101 is for its connection only.
+func notPassed(name string) bool {
+	for _, own := range [...]string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"} {
+		if strings.EqualFold(name, own) {
+			return true
+		}
+	}
+	return false
+}
+
 // switching is the head of the 101: the remote host's own headers, and ours. An extension is the client's and ours, where
 // there is one, else what it agreed on with the host.
 func (u *upgrading) switching(q *Request, upstream *Socket, extension string) []byte {
-	head := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
+	head := make([]byte, 0, 256+upstream.Headers.Size()+u.m.Answer.Headers.Size())
+	head = append(head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	head = append(head, wire.AcceptKey(q.Headers.Get("Sec-WebSocket-Key"))...)
 	head = append(head, "\r\n"...)
 	if h := upstream.Headers; h != nil {
-		passed := h.Clone()
-		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Version", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"} {
-			passed.Del(name)
+		for name, value := range h.All() {
+			if !notPassed(name) && (!u.w.needsMessages() || !strings.EqualFold(name, "Sec-WebSocket-Extensions")) {
+				head = append(append(append(append(head, name...), ": "...), value...), "\r\n"...)
+			}
 		}
-		if u.w.needsMessages() {
-			passed.Del("Sec-WebSocket-Extensions")
-		}
-		head = passed.AppendTo(head)
 	}
 	if upstream.Subprotocol == "" && u.m.Offer.Marker != "" {
 		head = append(head, "Sec-WebSocket-Protocol: "+u.m.Offer.Marker+"\r\n"...)
@@ -116,18 +126,21 @@ func (u *upgrading) switching(q *Request, upstream *Socket, extension string) []
 	return append(head, "\r\n"...)
 }
 
-// start writes the 101 and starts the pumps; it may run in a goroutine of
-// fasthttp, which must not be kept. begun is what the client has sent already, early
-// what came with the host's own 101.
+// start writes the 101 and starts the pumps. begun is what the client sent together
+// with its request, early what came with the host's own 101. The goroutine it runs
+// in must not be kept: it may be one of fasthttp.
 func (s *Session) start(conn net.Conn, c *portConn, head, begun, early []byte) {
+	conn, _ = unwrap(conn)
 	c.hijacked.Store(true)
 	c.left()
-	conn.SetWriteDeadline(time.Now().Add(handshakeWrite))
-	if _, err := conn.Write(head); len(head) > 0 && err != nil {
+	if err := c.writeHead(conn, head); len(head) > 0 && err != nil {
 		c.Close() // and with it, what is pending
 		return
 	}
-	conn.SetDeadline(time.Time{})
+	if !c.http.by.IsZero() || c.http.ending.Load() {
+		c.http.by = time.Time{}
+		conn.SetReadDeadline(time.Time{})
+	}
 	c.http = nil
 	s.legs[ClientSide].conn, s.legs[ClientSide].side = conn, ClientSide
 	for side := range s.pumps {

@@ -2,12 +2,14 @@ package engine
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"framegate/engine/socket"
 	"framegate/engine/wire"
 )
 
@@ -72,7 +74,7 @@ func (l *leg) write(p []byte, midway, inFrame bool) error {
 // would be completed by it. mu is held.
 func (l *leg) put(p []byte) error {
 	if l.failed == nil && len(p) > 0 {
-		l.failed = l.send(p)
+		_, l.failed = l.conn.Write(p)
 	}
 	if l.failed != nil {
 		return &writeError{l.failed}
@@ -163,11 +165,43 @@ func (l *leg) shut() {
 	}
 }
 
+// shaken tells whether the peer and we have each sent our Close, so that nothing
+// but the end of the connection is to come. TLS says its own goodbye after that.
+func (l *leg) shaken() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closeSent && l.gotClose.Load() && l.failed == nil && !l.inFrame && l.tcp() != nil
+}
+
+// tcp is the leg's TCP connection, where there is nothing around it.
+func (l *leg) tcp() *socket.Conn {
+	if accepted, ok := l.conn.(*portConn); ok {
+		return accepted.Conn.(*socket.Conn)
+	}
+	plain, _ := l.conn.(*socket.Conn)
+	return plain
+}
+
+// waits looks at what there is to be read from a peer that has sent its Close:
+// nothing, io.EOF for its FIN, or io.ErrUnexpectedEOF for bytes that it must not send.
+func (l *leg) waits() error {
+	scratch := takeBuffer(false)
+	defer giveBuffer(scratch)
+	n, err := l.tcp().TryRead(scratch.b)
+	if n > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
 // finish ends the leg after both pumps: a last read of what the peer still
 // sends, so that it does not meet a closed socket and destroy our Close, and
 // then the end of the connection.
 func (l *leg) finish(deadline time.Time) {
 	defer l.conn.Close()
+	if l.shaken() && l.waits() == io.EOF {
+		return
+	}
 	if _, ok := l.conn.(interface{ CloseWrite() error }); !ok || l.conn.SetReadDeadline(deadline) != nil {
 		return
 	}

@@ -10,19 +10,27 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"framegate/engine/socket"
 )
+
+// toClients finds clients that are gone without a word. Nothing bounds for how
+// long a client may take no bytes: that is back-pressure.
+var toClients = socket.Options{KeepAlive: 15 * time.Second, KeepAliveEvery: 15 * time.Second, KeepAliveProbes: 9}
 
 // listener accepts connections on one address of a port.
 type listener struct {
 	g       *Gateway
 	key     string // in Gateway.listeners
 	address string // as the configuration has it
-	ln      net.Listener
+	ln      *socket.Listener
 	port    atomic.Pointer[Port]
 	state   atomic.Pointer[portState]
 	server  atomic.Pointer[fasthttp.Server]
-	quit    chan struct{} // closed when the listener is
-	done    chan struct{} // closed when its goroutine has ended
+	work    chan *portConn // to goroutines that rest
+	resting atomic.Int32   // how many do
+	quit    chan struct{}  // closed when the listener is
+	done    chan struct{}  // closed when its goroutine has ended
 }
 
 // open listens on the addresses of a snapshot that are not listened on yet. On
@@ -38,7 +46,7 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 			if g.listeners[key] != nil {
 				continue
 			}
-			ln, err := net.Listen("tcp", address)
+			ln, err := socket.Listen(address, toClients)
 			if err != nil {
 				for _, l := range opened {
 					l.ln.Close()
@@ -48,7 +56,7 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 					Hint: "stop what listens there, or write another address for `listen:`",
 				}
 			}
-			opened = append(opened, &listener{g: g, key: key, address: address, ln: ln, quit: make(chan struct{}), done: make(chan struct{})})
+			opened = append(opened, &listener{g: g, key: key, address: address, ln: ln, work: make(chan *portConn), quit: make(chan struct{}), done: make(chan struct{})})
 		}
 	}
 	return opened, nil
@@ -171,7 +179,7 @@ func (l *listener) accept() {
 	defer close(l.done)
 	pause := time.Duration(0)
 	for {
-		conn, err := l.ln.Accept()
+		conn, err := l.ln.AcceptConn()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -185,9 +193,39 @@ func (l *listener) accept() {
 		for wait := l.pace(); wait > 0 && l.rest(wait); wait = l.pace() { // meanwhile others wait in the system's queue
 		}
 		if c := l.admit(conn); c != nil {
-			go l.serve(c)
+			l.hand(c)
 		} else {
 			conn.Close()
+		}
+	}
+}
+
+// hand gives a connection to a goroutine that has nothing to do, or to a new one.
+// One that has served before has a stack that is large enough.
+func (l *listener) hand(c *portConn) {
+	select {
+	case l.work <- c:
+	default:
+		go l.serveAll(c)
+	}
+}
+
+// maxResting is how many goroutines of a listener wait for connections to serve.
+const maxResting = 32
+
+// serveAll serves one connection after the other, as long as there are some.
+func (l *listener) serveAll(c *portConn) {
+	for {
+		l.serve(c)
+		if l.resting.Add(1) > maxResting {
+			l.resting.Add(-1)
+			return
+		}
+		select {
+		case c = <-l.work:
+			l.resting.Add(-1)
+		case <-l.quit:
+			return
 		}
 	}
 }

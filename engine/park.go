@@ -18,6 +18,7 @@ var errParked = errors.New("parked")
 type parking struct {
 	slot   int32
 	has    bool        // a slot
+	known  bool        // the set knows the connection
 	parked atomic.Bool // no goroutine runs; whoever sets it to false starts one
 }
 

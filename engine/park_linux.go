@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"unsafe"
 )
 
 // lot is where the pumps of idle sessions are parked: without a goroutine, a
@@ -59,17 +60,20 @@ func (l *lot) watch() {
 	var events [128]syscall.EpollEvent
 	l.raw.Read(func(fd uintptr) bool {
 		for {
-			n, err := syscall.EpollWait(int(fd), events[:], 0)
+			n, err := epollWait(fd, events[:])
 			switch {
 			case err == syscall.EINTR:
 				continue
-			case n <= 0:
-				return err != nil
+			case err != 0:
+				return true
 			}
 			for _, e := range events[:n] {
 				if p := l.at(e.Fd, uint32(e.Pad)); p != nil {
 					p.unpark()
 				}
+			}
+			if n < len(events) { // what comes from here on wakes the poller again
+				return false
 			}
 		}
 	})
@@ -106,6 +110,20 @@ func (l *lot) leave(index int32) {
 	l.free = append(l.free, index)
 }
 
+// epollWait gives the events that are there.
+func epollWait(set uintptr, events []syscall.EpollEvent) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, set, uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	return int(n), errno
+}
+
+// epollCtl does not tell the scheduler: it never blocks.
+func epollCtl(set uintptr, op int, fd uintptr, e *syscall.EpollEvent) error {
+	if _, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, set, uintptr(op), fd, uintptr(unsafe.Pointer(e)), 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 // arm makes the set speak once: as soon as the pump's connection has something
 // to read, which it may have already.
 func (l *lot) arm(p *pump) error {
@@ -115,10 +133,11 @@ func (l *lot) arm(p *pump) error {
 	var err error
 	refused := p.s.legs[p.from].raw.Control(func(fd uintptr) { // holds the descriptor: it cannot become another connection's
 		l.raw.Control(func(set uintptr) {
-			err = syscall.EpollCtl(int(set), syscall.EPOLL_CTL_MOD, int(fd), &e)
-			if err == syscall.ENOENT {
-				err = syscall.EpollCtl(int(set), syscall.EPOLL_CTL_ADD, int(fd), &e)
+			op := syscall.EPOLL_CTL_MOD
+			if !p.known {
+				op, p.known = syscall.EPOLL_CTL_ADD, true
 			}
+			err = epollCtl(set, op, fd, &e)
 		})
 	})
 	if refused != nil {

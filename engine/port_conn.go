@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"framegate/engine/socket"
 )
 
 // portConn is an accepted connection. It counts against the port's limits until
@@ -27,7 +29,8 @@ type abandoner interface{ abandon() }
 type httpPhase struct {
 	peer  netip.AddrPort // who connected, by the PROXY header where there is one
 	begun []byte         // what was read together with the PROXY header
-	ahead []byte         // what was read beyond the last request
+	ahead []byte         // what was read of a request, or beyond the last
+	by    time.Time      // when the first request must be there; zero: there is one, or no limit
 
 	secured bool        // what the connection carries is TLS
 	line    bool        // the request line has been read
@@ -50,6 +53,15 @@ func (h *httpPhase) next(p []byte) int {
 	h.ahead = h.ahead[n:]
 	h.saw(p[:n])
 	return n
+}
+
+// SetReadDeadline sets when reading ends: while the first request is read, not
+// after its time.
+func (c *portConn) SetReadDeadline(t time.Time) error {
+	if h := c.http; h != nil && !h.by.IsZero() && (t.IsZero() || t.After(h.by)) {
+		t = h.by
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 // securedConn is a TLS connection while it serves HTTP.
@@ -126,7 +138,7 @@ func (c *portConn) linger() {
 }
 
 // CloseWrite sends a FIN; what the peer still sends can be read.
-func (c *portConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
+func (c *portConn) CloseWrite() error { return c.Conn.(*socket.Conn).CloseWrite() }
 
 // left takes the connection off the list of those that serve HTTP.
 func (c *portConn) left() {

@@ -30,11 +30,19 @@ var (
 	errStopped    = errors.New("the session was stopped")
 )
 
-// run is the pump's goroutine.
+// run is the pump's goroutine, and then that of the other one, if it has to end
+// too and has none.
 func (p *pump) run() {
+	for p != nil {
+		p = p.relay()
+	}
+}
+
+// relay relays until the direction ends or is parked.
+func (p *pump) relay() (next *pump) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.s.ended(p, p.s.gateway.panicked("relay", r))
+			next = p.s.ended(p, p.s.gateway.panicked("relay", r))
 		}
 	}()
 	if p.relaying == nil {
@@ -44,9 +52,10 @@ func (p *pump) run() {
 	if err == nil {
 		err = p.carry()
 	}
-	if err != errParked {
-		p.s.ended(p, err)
+	if err == errParked {
+		return nil
 	}
+	return p.s.ended(p, err)
 }
 
 // early carries what came together with the handshake.

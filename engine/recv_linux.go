@@ -4,9 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"syscall"
 	"unsafe"
+
+	"framegate/engine/socket"
 )
 
 // call is the arguments of one recvmsg. They lie in the buffer that is read
@@ -42,7 +43,7 @@ func (p *pump) attach() {
 	if accepted, ok := conn.(*portConn); ok {
 		conn = accepted.Conn
 	}
-	tcp, ok := conn.(*net.TCPConn)
+	tcp, ok := conn.(syscall.Conn)
 	if !ok {
 		return
 	}
@@ -50,9 +51,13 @@ func (p *pump) attach() {
 	if err != nil {
 		return
 	}
-	raw.Control(func(fd uintptr) {
-		p.inq = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1) == nil
-	})
+	if own, ok := tcp.(*socket.Conn); ok {
+		p.inq = own.TellsRest()
+	} else {
+		raw.Control(func(fd uintptr) {
+			p.inq = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1) == nil
+		})
+	}
 	l.raw = raw
 }
 

@@ -29,7 +29,7 @@ func (l *leg) attachTLS(conn *tls.Conn) {
 	if !ok {
 		return
 	}
-	tcp, ok := inner.poll().Conn.(*net.TCPConn)
+	tcp, ok := inner.poll().Conn.(syscall.Conn)
 	if !ok {
 		return
 	}

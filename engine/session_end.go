@@ -78,16 +78,31 @@ func (s *Session) replaced(l *leg) bool {
 	return l.closing != nil
 }
 
-// ended is called by each pump as the last thing it does.
-func (s *Session) ended(p *pump, err error) {
-	s.gateway.buffered.Add(-p.kept)
-	p.kept = 0
+// ended is called by each pump as the last thing it does. The other pump is
+// returned where it has to go on and has no goroutine.
+func (s *Session) ended(p *pump, err error) (next *pump) {
+	if p.kept != 0 {
+		s.gateway.buffered.Add(-p.kept)
+		p.kept = 0
+	}
+	if errors.Is(err, errPeerClosed) {
+		next = s.awaitClose(p.dst)
+	} else {
+		s.broke(p, err)
+	}
+	p.rest()
+	if s.running.Add(-1) == 0 {
+		s.end()
+	}
+	return next
+}
+
+// broke deals with what ended a pump, other than the peer's Close.
+func (s *Session) broke(p *pump, err error) {
 	var violation *wire.Error
 	var crash *panicError
 	var write *writeError
 	switch {
-	case errors.Is(err, errPeerClosed):
-		s.await(p.dst)
 	case s.halted.Load() || errors.Is(err, ErrClosed):
 	case errors.Is(err, ErrFull):
 		s.Stop(Cause{By: dirName(p.from), Code: wire.CloseTryAgainLater, Reason: "too many answers wait to be read", Err: err})
@@ -101,10 +116,21 @@ func (s *Session) ended(p *pump, err error) {
 	default:
 		s.lost(p.src, p.dst, err)
 	}
-	p.rest()
-	if s.running.Add(-1) == 0 {
-		s.end()
+}
+
+// awaitClose is await for the peer that was sent the other's Close. Its pump is
+// returned where it was parked: it goes on in the goroutine of the caller.
+func (s *Session) awaitClose(l *leg) *pump {
+	p := &s.pumps[l.side]
+	l.until.Store(time.Now().Add(closeGrace).UnixNano())
+	if p.parked.CompareAndSwap(true, false) { // reads until then
+		if s.halted.Load() {
+			l.until.Store(longAgo.UnixNano())
+		}
+		return p
 	}
+	s.await(l)
+	return nil
 }
 
 // await gives a peer the grace to send its own Close, and what it still has to
@@ -179,15 +205,24 @@ func (s *Session) end() {
 	s.mu.Unlock()
 	deadline := time.Now().Add(closeGrace)
 	for i := range s.legs {
-		l := &s.legs[i]
-		l.conn.SetWriteDeadline(deadline)
-		l.sendClose(s.closeFor(l, cause))
-		l.shut()
+		if l := &s.legs[i]; !l.shaken() {
+			l.conn.SetWriteDeadline(deadline)
+			l.sendClose(s.closeFor(l, cause))
+			l.shut()
+		}
+	}
+	// RFC 6455 §7.1.1: a server closes "immediately", a client waits for the server to.
+	client := &s.legs[ClientSide]
+	over := client.shaken() && client.waits() != io.ErrUnexpectedEOF
+	if over {
+		client.conn.Close()
 	}
 	s.closed(cause)
 	s.legs[HostSide].finish(deadline)
 	s.freeHost()
-	s.legs[ClientSide].finish(deadline)
+	if !over {
+		client.finish(deadline)
+	}
 	s.gateway.left(s)
 }
 
@@ -210,6 +245,14 @@ func (s *Session) closeFor(l *leg, cause Cause) (uint16, string) {
 // closed records the close, runs the onClose policy and frees what filters kept.
 func (s *Session) closed(cause Cause) {
 	w := s.websocket.Load()
+	if !w.Log.Off || w.Closed != nil {
+		s.recordClose(w, cause)
+	}
+	s.closeLocals()
+}
+
+// recordClose runs the onClose policy and records how the session ended.
+func (s *Session) recordClose(w *Websocket, cause Cause) {
 	r := Record{
 		Kind: CloseRecord, At: s.gateway.now(), Session: s.ID, Port: s.Port, Path: s.Path, Client: s.Client.Addr().String(), Subject: s.Subject(),
 		Code: cause.Code, By: cause.By, Reason: cause.Reason, Duration: s.gateway.now().Sub(s.Opened),
@@ -224,7 +267,6 @@ func (s *Session) closed(cause Cause) {
 	if !w.Log.Off {
 		s.gateway.journal.Add(&r)
 	}
-	s.closeLocals()
 }
 
 // closeLocals frees what filters kept.

@@ -25,20 +25,20 @@ type upgrading struct {
 	answer   Answer
 	outcome  Outcome
 	early    *early // its policy may answer the client before it connects; else nil
+	taken    bool   // the session has the snapshot, and all else that was held for it
 }
 
 // serveHTTP handles one request on a port.
 func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	snapshot := l.g.hold()
 	u := &upgrading{g: l.g, snapshot: snapshot, port: l.port.Load()}
-	taken := false
 	defer func() {
 		if r := recover(); r != nil {
 			l.g.panicked("upgrade", r)
 			u.undo()
 			writeAnswer(ctx, refusal(500, "internal error", "", ""))
 		}
-		if !taken {
+		if !u.taken {
 			snapshot.release()
 		}
 	}()
@@ -54,22 +54,20 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if x := l.plain(snapshot, u.port, q, conn); x != nil {
-		taken = true
+		u.taken = true
 		x.handOver(ctx)
 		return
 	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
 	offer, ok := u.check(q)
-	if ok && u.w.FirstMessage {
-		taken = true
+	switch {
+	case ok && u.w.FirstMessage:
 		u.handEarly(ctx, conn, q, offer)
 		return
-	}
-	if ok {
+	case ok:
 		u.runPolicy(q, offer)
 	}
 	if u.connected() {
-		taken = true
 		u.handOver(ctx, conn, q)
 		return
 	}
@@ -115,7 +113,11 @@ func (u *upgrading) check(q *Request) (offer Offer, ok bool) {
 
 // reserve counts the session in against the limits of the websocket.
 func (u *upgrading) reserve(q *Request) bool {
-	limits, name := u.w.Limits, u.w.Port+u.w.Path
+	limits := u.w.Limits
+	if limits.Total == 0 && limits.PerClient == 0 {
+		return true
+	}
+	name := u.w.Port + u.w.Path
 	all, client := place{websocket: name}, place{websocket: name, client: q.Client.Addr()}
 	if !u.take(all, limits.Total) {
 		u.refuse(503, "too many sessions on this websocket")
@@ -162,7 +164,7 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 		u.answer = *u.m.Answer
 	case u.m.upstream == nil:
 		u.refuse(500, "policy passed without connecting")
-	case !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject()}, u.subjectLimit()):
+	case u.subjectLimit() > 0 && !u.take(place{websocket: u.w.Port + u.w.Path, subject: u.s.Subject()}, u.subjectLimit()):
 		u.refuse(429, "too many sessions of this subject")
 	}
 }
@@ -225,7 +227,7 @@ func (u *upgrading) record(q *Request) {
 	switch {
 	case u.answer.Status == 0:
 		r.Status, r.Outcome, r.Host = 101, "connected", hostName(u.m.upstream)
-	case u.early != nil && u.early.accepted:
+	case u.early.has101():
 		r.Status = 101
 		r.Code, _ = u.early.closing()
 	}

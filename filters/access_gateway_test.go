@@ -106,3 +106,51 @@ policies:
 	c.turn(time.Hour)
 	says(t, open.open("/chat"), "hello", "hello")
 }
+
+func TestIPAddressOfClients(t *testing.T) {
+	for settings, clients := range map[string]map[string]int{
+		"allow: [192.0.2.0/24, '2001:db8::/32']":          {"192.0.2.255": 101, "192.0.3.0": 403, "2001:db8:ffff::1": 101, "2001:db9::1": 403, "::ffff:192.0.2.1": 101},
+		"deny: [192.0.2.7, '2001:db8::1']":                {"192.0.2.7": 403, "192.0.2.8": 101, "2001:db8::1": 403, "2001:db8::2": 101, "::ffff:192.0.2.7": 403},
+		"allow: [192.0.2.0/24], deny: ['192.0.2.128/25']": {"192.0.2.127": 101, "192.0.2.128": 403, "192.0.3.1": 403},
+	} {
+		g := start(t, "onUpgrade: admit", "\n    trustedProxies: [127.0.0.1]"+admitBy("type: ip-address, "+settings))
+		for client, status := range clients {
+			if _, answer, _ := g.upgrade("/chat", "X-Forwarded-For", client); answer.StatusCode != status {
+				t.Errorf("%s: %s got %d, want %d", settings, client, answer.StatusCode, status)
+			}
+		}
+	}
+	start(t, "onUpgrade: admit", admitBy("type: ip-address, allow: [192.0.2.0/24]")).refuses(403, "/chat", "X-Forwarded-For", "192.0.2.1")
+}
+
+func TestCompareAttributeOfUpgrades(t *testing.T) {
+	for rule, rooms := range map[string]map[string]int{
+		"op: is, with: lobby":                      {"lobby": 101, "Lobby": 403, "lobby2": 403},
+		"op: is-not, with: lobby":                  {"lobby": 403, "Lobby": 101},
+		"op: contains, with: ob":                   {"lobby": 101, "lOBby": 403},
+		"op: does-not-contain, with: ob":           {"lobby": 403, "hall": 101},
+		"op: starts-with, with: lo":                {"lobby": 101, "hello": 403},
+		"op: ends-with, with: by":                  {"lobby": 101, "bye": 403},
+		"op: matches, with: '^[a-l]+$'":            {"hall": 101, "lobby": 403, "HALL": 403},
+		"op: does-not-match, with: '^[a-l]+$'":     {"hall": 403, "lobby": 101},
+		"op: contains, with: OB, ignoreCase: true": {"lobby": 101, "LOBBY": 101, "hall": 403},
+		"op: at-least, with: 10":                   {"10": 101, "9": 403, "ten": 500},
+		"op: at-most, with: 10":                    {"10": 101, "11": 403},
+	} {
+		g := start(t, "onUpgrade: admit", admitBy("type: compare-attribute, rules: [{value: '${params.query.room}', "+rule+"}]"))
+		for room, status := range rooms {
+			if _, answer, _ := g.upgrade("/chat?room=" + room); answer.StatusCode != status {
+				t.Errorf("%s: %s got %d, want %d", rule, room, answer.StatusCode, status)
+			}
+		}
+		g.refuses(500, "/chat")
+	}
+	for match, rooms := range map[string]map[string]int{"all": {"ab": 101, "a": 403, "b": 403}, "any": {"ab": 101, "a": 101, "b": 101, "c": 403}} {
+		g := start(t, "onUpgrade: admit", admitBy("type: compare-attribute, match: "+match+", rules: [{value: '${params.query.room}', op: contains, with: a}, {value: '${params.query.room}', op: contains, with: b}]"))
+		for room, status := range rooms {
+			if _, answer, _ := g.upgrade("/chat?room=" + room); answer.StatusCode != status {
+				t.Errorf("%s: %s got %d, want %d", match, room, answer.StatusCode, status)
+			}
+		}
+	}
+}

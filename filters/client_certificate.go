@@ -57,7 +57,8 @@ type clientCertificate struct {
 	// name (dn), or its first alternative name of a kind (email, dns, uri).
 	Identity string `yaml:"identity" default:"cn" oneof:"cn dn email dns uri"`
 
-	// Store is the name of a store that must have a record with the subject as its key.
+	// Store is the name of a store that must have a record with the subject as its key. A record with
+	// enabled: false is none, and a reload that takes it away ends the user's sessions.
 	Store string `yaml:"store"`
 
 	// Header is the name of a header in which a trusted proxy, where TLS ends, puts the certificate that it
@@ -75,7 +76,7 @@ type clientCertificate struct {
 	names           []nameRule
 	fingerprints    [][sha256.Size]byte
 	header          proxyHeader
-	users           userStore
+	users           *userStore
 	challenge       string
 }
 

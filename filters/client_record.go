@@ -34,7 +34,7 @@ func clientOf(name string, record engine.Value) (*client, error) {
 	if !enabled.IsMissing() && enabled.Kind() != engine.Bool {
 		return nil, errors.New("enabled is neither true nor false")
 	}
-	c.disabled = enabled.Kind() == engine.Bool && !enabled.Bool()
+	c.disabled = switchedOff(record)
 	var err error
 	if c.notBefore, err = timeOf(record.Member("notBefore")); err != nil {
 		return nil, fmt.Errorf("notBefore %w", err)

@@ -1,12 +1,18 @@
 package filters_test
 
 import (
+	"bufio"
 	"errors"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fasthttp/websocket"
+
+	"framegate/engine/wire"
 )
 
 const firstMessagePolicies = `
@@ -166,6 +172,38 @@ func TestWithoutAFirstMessageTheClientIsToldWhy(t *testing.T) {
 	for _, r := range recorded(g) {
 		if r.Path == "/small" && (r.Status != 101 || r.Code != 1009 || r.Outcome != "refused") {
 			t.Errorf("recorded as %d %d %s", r.Status, r.Code, r.Outcome)
+		}
+	}
+}
+
+// On a connection that has served other requests before, with the message right
+// behind the upgrade.
+func TestTheFirstMessageOnAKeptConnection(t *testing.T) {
+	g := start(t, "onUpgrade: route\nonClientFrame: client", firstMessagePolicies)
+	conn, err := net.Dial("tcp", g.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	r := bufio.NewReader(conn)
+	for range 2 {
+		io.WriteString(conn, "GET /nowhere HTTP/1.1\r\nHost: gate.test\r\n\r\n")
+		answer, err := http.ReadResponse(r, nil)
+		if err != nil || answer.StatusCode != 404 {
+			t.Fatal(answer, err)
+		}
+		io.Copy(io.Discard, answer.Body)
+	}
+	frame := wire.AppendFrame(nil, wire.Header{Fin: true, Op: wire.Text, Masked: true, Key: wire.NewMask()}, []byte("blue"))
+	io.WriteString(conn, "GET /chat HTTP/1.1\r\nHost: gate.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+string(frame)+string(frame))
+	if head := readHead(r); !strings.HasPrefix(head, "HTTP/1.1 101 ") || strings.Count(head, "Sec-WebSocket-Accept: ") != 1 {
+		t.Fatalf("answered %s", head)
+	}
+	for _, want := range []string{"blue after blue (1)", "blue after blue (2)"} {
+		got := make([]byte, 2+len(want))
+		if _, err := io.ReadFull(r, got); err != nil || string(got[2:]) != want {
+			t.Errorf("read %q, %v; want %q", got, err, want)
 		}
 	}
 }

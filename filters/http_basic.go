@@ -119,7 +119,9 @@ func (f *httpBasic) load(env *Env) error {
 		}
 		who := identityOf("basic", "user:"+name, name, record)
 		who.Recheck = env.Live.holds(f.Store, name, "password", password.String())
-		f.users[name] = &user{who, hash}
+		if !switchedOff(record) {
+			f.users[name] = &user{who, hash}
+		}
 		if f.costliest == nil || hash.cost() > f.costliest.cost() {
 			f.costliest = hash
 		}

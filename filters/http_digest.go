@@ -28,7 +28,8 @@ func init() {
 //
 // It sets authentication.subject.id (the record's subject, or else the name),
 // authentication.method (digest), and authentication.subject.attributes (the record
-// without its secrets). The user can be revoked as user:NAME.
+// without its secrets). The user can be revoked as user:NAME. A record with enabled: false
+// lets nobody in, and a reload with one, or with another digest, ends the user's sessions.
 //
 //	filters:
 //	  - type: http-digest
@@ -121,6 +122,10 @@ func (f *httpDigest) load(env *Env) error {
 		if !slices.ContainsFunc(f.offered, func(a digestAlgorithm) bool { return u.ha1[a.name] != "" }) {
 			return wrong("algorithms", "add the algorithm of the store, or make the hashes anew", "the digest of user %q in store %q is for none of %s", name, f.Store, strings.Join(f.Algorithms, ", "))
 		}
+		if switchedOff(record) {
+			continue
+		}
+		u.Recheck = env.Live.holds(f.Store, name, "digest", texts[0])
 		f.users[name] = u
 		for _, a := range f.offered {
 			f.hashed[a.hex(name+":"+f.Realm)] = u

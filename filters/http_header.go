@@ -45,14 +45,15 @@ type httpHeader struct {
 	// From lists the proxies that may set the header. None given: the port's trustedProxies.
 	From []engine.Prefix `yaml:"from"`
 
-	// Store is the name of a store that must have a record with the subject as its key.
+	// Store is the name of a store that must have a record with the subject as its key. A record with
+	// enabled: false is none, and a reload that takes it away ends the user's sessions.
 	Store string `yaml:"store"`
 
 	// Remove takes the header away, so that the remote host does not get it.
 	Remove bool `yaml:"remove"`
 
 	header proxyHeader
-	users  userStore
+	users  *userStore
 }
 
 func (f *httpHeader) Prepare(env *Env) (err error) {

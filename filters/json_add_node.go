@@ -17,7 +17,8 @@ func init() {
 //
 // A place is a JSON Pointer (/user/name; /tags/- is behind the last tag) or a path: $.user.name, $.items[*].seen, **.price.
 // In YAML a path that begins with a star stands in quotes. Only the last step of a place is made: /meta/hops needs an object at
-// /meta. All places are looked up in the message as it came. On an HTTP request the content is that of the answer.
+// /meta. All places are looked up in the message as it came. On a route the content is the request's body, and the answer's once a
+// remote host has answered.
 //
 //	filters:
 //	  - type: json-add-node

@@ -19,8 +19,8 @@ func init() {
 // YAML a path that begins with a star stands in quotes. Names are compared as they read: "pass\u0077ord" is password too.
 // Where a member stands twice, both go.
 //
-// It sets deleted.json.node.list, the list of what was taken out, when something was. On an HTTP request the content is that of
-// the answer.
+// It sets deleted.json.node.list, the list of what was taken out, when something was. On a route the content is the request's
+// body, and the answer's once a remote host has answered.
 //
 //	filters:
 //	  - type: json-remove-node

@@ -1,6 +1,9 @@
 package filters_test
 
 import (
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,4 +134,38 @@ policies:
 	}
 	says(t, c, `[]`, `[]`)
 	closes(t, c, `{}`, 4000, "refused by policy")
+}
+
+// On a route the same filters work on the request's body, and on the answer's once the host has answered.
+func TestBodiesOfARouteAreValidatedChangedAndMasked(t *testing.T) {
+	web := newWebsite(t, func(w http.ResponseWriter, q *http.Request) {
+		body, _ := io.ReadAll(q.Body)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"length":%d, "got":%s, "token":"secret-1234"}`, q.ContentLength, body)
+	})
+	g := gatewayOf(t, web, `
+ports:
+  public:
+    LISTEN
+    routes:
+      - {path: /, onRequest: orders}
+policies:
+  orders:
+    filters:
+      - {type: json-schema, schema: {type: object, required: [id]}, onInvalid: fail}
+      - {type: retrieve-from-json, attributes: {order.id: /id}}
+      - {type: json-remove-node, nodes: [/debug]}
+      - {type: json-add-node, nodes: [{path: /via, value: 'gate ${order.id}'}]}
+      - {name: host, type: connect-to-url, url: 'http://WEB/', success: mask}
+      - {name: mask, type: json-mask, nodes: [/token], keepLast: 4}
+`)
+	r, body := g.ask("POST", "/", `{"id":"a\"1", "debug":[1,2,3]}`, "Content-Type", "application/json")
+	if want := `{"length":31, "got":{"id":"a\"1","via":"gate a\"1"}, "token":"***1234"}`; r.StatusCode != 200 || body != want || r.ContentLength != int64(len(want)) {
+		t.Errorf("%s, %d bytes: %s", r.Status, r.ContentLength, body)
+	}
+	for _, bad := range []string{`{}`, `{"id":`, ""} {
+		if r, _ := g.ask("POST", "/", bad); r.StatusCode != 400 {
+			t.Errorf("%q: %s", bad, r.Status)
+		}
+	}
 }

@@ -32,8 +32,8 @@ func (s serving) Start() error {
 
 // holds looks after each reload whether the credentials of an open session are
 // still in their store: the session ends when the record is gone, is switched off
-// (enabled: false), or has not this text in the field any more. It is nil where no
-// gateway serves the store.
+// (enabled: false), or has not this text in the field any more; without a field the
+// record is enough. It is nil where no gateway serves the store.
 func (l *LiveStores) holds(store, key, field, text string) *engine.Recheck {
 	if l == nil {
 		return nil
@@ -48,15 +48,20 @@ func (l *LiveStores) holds(store, key, field, text string) *engine.Recheck {
 			return fmt.Errorf("%w: store %q is gone", engine.ErrRevoked, store)
 		}
 		record := s.Get(key)
-		enabled := record.Member("enabled")
 		switch {
 		case record.IsMissing():
 			return fmt.Errorf("%w: %q is no longer in store %q", engine.ErrRevoked, key, store)
-		case enabled.Kind() == engine.Bool && !enabled.Bool():
+		case switchedOff(record):
 			return fmt.Errorf("%w: %q of store %q is switched off", engine.ErrRevoked, key, store)
-		case !slices.Contains(keyHashes(record.Member(field)), text):
+		case field != "" && !slices.Contains(keyHashes(record.Member(field)), text):
 			return fmt.Errorf("%w: the %s of %q in store %q has changed", engine.ErrRevoked, field, key, store)
 		}
 		return nil
 	}}
+}
+
+// switchedOff tells whether a record has enabled: false.
+func switchedOff(record engine.Value) bool {
+	enabled := record.Member("enabled")
+	return enabled.Kind() == engine.Bool && !enabled.Bool()
 }

@@ -54,7 +54,7 @@ func (l *lockout) prepare() error {
 		return nil
 	}
 	if l.Client == nil && l.User == nil {
-		return wrong("lockout", "write lockout: {client: {}, user: {}}, or one of them", "lockout says neither whom to lock out: client, nor user")
+		return wrong("lockout", "write lockout: {client: {}, user: {}}, or one of them", "it says neither to lock out clients nor users")
 	}
 	if c := l.Client; c != nil {
 		l.clients = newFailures(c.Failures, time.Duration(c.Every), 0, c.Addresses)

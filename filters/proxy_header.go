@@ -69,9 +69,13 @@ func checkProxyHeader(field, name string) error {
 
 // userStore is the records of those who are named by somebody else: a proxy, or
 // the authority of a certificate. Without a store everybody is known.
-type userStore map[string]engine.Value
+type userStore struct {
+	name    string
+	live    *LiveStores
+	records map[string]engine.Value
+}
 
-func loadUserStore(env *Env, name string) (userStore, error) {
+func loadUserStore(env *Env, name string) (*userStore, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -79,9 +83,11 @@ func loadUserStore(env *Env, name string) (userStore, error) {
 	if err != nil {
 		return nil, &FieldError{Field: "store", Err: err}
 	}
-	users := make(userStore, store.Len())
+	users := &userStore{name, env.Live, make(map[string]engine.Value, store.Len())}
 	for key, record := range records(store) {
-		users[key] = record
+		if !switchedOff(record) {
+			users.records[key] = record
+		}
 	}
 	return users, nil
 }
@@ -89,14 +95,16 @@ func loadUserStore(env *Env, name string) (userStore, error) {
 // errUnknownUser is why somebody who was named is refused.
 var errUnknownUser = errors.New("the user is not in the store")
 
-// identity is who a name stands for.
-func (u userStore) identity(method, name string) (*engine.Identity, error) {
+// identity is who a name stands for. It ends when a reload takes the record away.
+func (u *userStore) identity(method, name string) (*engine.Identity, error) {
 	if u == nil {
 		return &engine.Identity{Subject: name, Method: method, Handles: []string{"user:" + name}}, nil
 	}
-	record, known := u[name]
+	record, known := u.records[name]
 	if !known {
 		return nil, fmt.Errorf("%w: %q", errUnknownUser, cutText(name, 80))
 	}
-	return identityOf(method, "user:"+name, name, record), nil
+	id := identityOf(method, "user:"+name, name, record)
+	id.Recheck = u.live.holds(u.name, name, "", "")
+	return id, nil
 }

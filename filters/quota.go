@@ -34,8 +34,8 @@ func init() {
 //
 //	filters:
 //	  - type: quota
-//	    key: ${authentication.subject.id}
-//	    allow: '${authentication.subject.attributes["daily"] ?: "5000"}'
+//	    key: ${websock.context.authentication.subject.id}
+//	    allow: '${websock.context.authentication.subject.attributes["daily"] ?: "5000"}'
 //	    per: day
 //	    zone: Europe/Berlin
 //	    warnAt: 80

@@ -19,7 +19,7 @@ func init() {
 // a cookie or a parameter of the path. It fails with 400 when the request has none,
 // or several where one is wanted. For Axway's Retrieve from HTTP Header, Retrieve
 // from Cookies and Extract REST Request Attributes, all in one; a value of JSON is
-// for json-retrieve.
+// for retrieve-from-json.
 //
 // A selector does as much where a value need not be there: ${http.header.X-Room ?: "lobby"}.
 //

@@ -31,7 +31,7 @@ func init() {
 //
 //	filters:
 //	  - type: throttling
-//	    key: ${authentication.subject.id}
+//	    key: ${websock.context.authentication.subject.id}
 //	    limits:
 //	      - {allow: 20, every: 1s}
 //	      - {allow: 300, every: 1m}

@@ -136,6 +136,9 @@ func readHead(r *bufio.Reader) (*answer, error) {
 			return nil, errNotHTTP
 		}
 	}
+	if buffered, _ := r.Peek(r.Buffered()); bytes.Contains(buffered, []byte("\r\n\r\n")) {
+		return parseBuffered(r, buffered)
+	}
 	var head []byte
 	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
 		part, err := r.ReadSlice('\n')
@@ -150,6 +153,18 @@ func readHead(r *bufio.Reader) (*answer, error) {
 			return nil, errBareLF
 		}
 	}
+	return parseHead(head)
+}
+
+// parseBuffered parses a head that the reader holds whole.
+func parseBuffered(r *bufio.Reader, buffered []byte) (*answer, error) {
+	head := buffered[:bytes.Index(buffered, []byte("\r\n\r\n"))+len("\r\n\r\n")]
+	for line := range bytes.SplitSeq(head[:len(head)-1], []byte("\n")) {
+		if !bytes.HasSuffix(line, []byte("\r")) {
+			return nil, errBareLF
+		}
+	}
+	r.Discard(len(head))
 	return parseHead(head)
 }
 

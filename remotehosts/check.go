@@ -44,7 +44,7 @@ func (d *Definition) check() (problems []*DefinitionError) {
 	if d.CorrelationHeader != "" && !isToken(d.CorrelationHeader) {
 		wrong("correlationHeader", "write a name such as X-CorrelationID", "%q is no name of a header", d.CorrelationHeader)
 	}
-	if ours[headerKey(d.CorrelationHeader)] {
+	if isOurs(d.CorrelationHeader) {
 		wrong("correlationHeader", "write a name such as X-CorrelationID", "%s is a header that the gateway writes itself", d.CorrelationHeader)
 	}
 	d.TLS.check(wrong)

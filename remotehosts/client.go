@@ -57,9 +57,7 @@ func (c *client) dial(ctx context.Context, address string, secure bool) (net.Con
 		limit = call.ConnectTimeout
 	}
 	c.makeRoom(1)
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	conn, err := c.host.reach(limited, address, secure)
+	conn, err := c.host.reach(ctx, time.Now().Add(limit), address, secure)
 	if err != nil {
 		return nil, err
 	}

@@ -5,20 +5,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 
 	"framegate/engine"
+	"framegate/engine/socket"
 )
 
-// keepAlive finds hosts that are gone without a word: a connection that has
-// been silent for 30 s is probed every 10 s and given up after three probes
-// without an answer.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
-
-// userTimeout is how long sent bytes may stay unacknowledged, or the host may
-// take none at all, before the kernel gives the connection up (TCP_USER_TIMEOUT,
-// RFC 5482; Linux only).
-const userTimeout = 60 * time.Second
+// toHosts finds hosts that are gone without a word: a connection that has been
+// silent for 30 s is probed every 10 s and given up after three probes without an
+// answer, or when sent bytes have not been acknowledged for 60 s.
+var toHosts = socket.Options{KeepAlive: 30 * time.Second, KeepAliveEvery: 10 * time.Second, KeepAliveProbes: 3, UserTimeout: 60 * time.Second}
 
 // stepError says during which step of connecting an error came.
 type stepError struct {
@@ -33,21 +30,23 @@ func (e *stepError) Unwrap() error { return e.error }
 // be, within the connect timeout.
 func (h *Host) dial(ctx context.Context, c *Call, address string) (net.Conn, error) {
 	h.http.makeRoom(0)
-	limited, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
-	defer cancel()
-	return h.reach(limited, address, c.TLS)
+	return h.reach(ctx, time.Now().Add(c.ConnectTimeout), address, c.TLS)
 }
 
-// reach connects to an address until ctx ends.
-func (h *Host) reach(ctx context.Context, address string, secure bool) (net.Conn, error) {
-	dialer := net.Dialer{KeepAliveConfig: keepAlive, Control: setUserTimeout}
-	next := address
+// reach connects to an address until a time, or ctx's end.
+func (h *Host) reach(ctx context.Context, until time.Time, address string, secure bool) (net.Conn, error) {
 	host, _, _ := net.SplitHostPort(address)
-	proxied := h.def.StandIn == "" && h.def.Proxy.covers(host)
+	proxied, secure := h.def.StandIn == "" && h.def.Proxy.covers(host), secure && h.def.StandIn == ""
+	next := address
 	if proxied {
 		next = h.def.Proxy.address()
 	}
-	conn, err := dialer.DialContext(ctx, "tcp", next)
+	if proxied || secure { // for what knows of no other limit
+		limited, cancel := context.WithDeadline(ctx, until)
+		defer cancel()
+		ctx = limited
+	}
+	conn, err := dialTCP(ctx, next, until)
 	if err != nil {
 		return nil, &stepError{"connecting", proxied, err}
 	}
@@ -57,7 +56,7 @@ func (h *Host) reach(ctx context.Context, address string, secure bool) (net.Conn
 			return nil, &stepError{"connecting", true, err}
 		}
 	}
-	if !secure || h.def.StandIn != "" {
+	if !secure {
 		return conn, nil
 	}
 	secured := tls.Client(engine.UnderTLS(conn), h.tls)
@@ -66,6 +65,34 @@ func (h *Host) reach(ctx context.Context, address string, secure bool) (net.Conn
 		return nil, &stepError{"the TLS handshake", false, err}
 	}
 	return secured, nil
+}
+
+// dialTCP connects to an address; a name, which only a proxy's can be, is tried
+// at all of its addresses.
+func dialTCP(ctx context.Context, address string, until time.Time) (*socket.Conn, error) {
+	if to, err := netip.ParseAddrPort(address); err == nil {
+		return socket.Dial(ctx, to, until, toHosts)
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	for _, addr := range addrs {
+		conn, failed := socket.Dial(ctx, netip.AddrPortFrom(addr.Unmap(), uint16(number)), until, toHosts)
+		if failed == nil {
+			return conn, nil
+		}
+		err = failed
+	}
+	return nil, err
 }
 
 // dialError tells the end of the caller's ctx from what went wrong with the host.

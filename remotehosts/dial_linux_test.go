@@ -1,9 +1,10 @@
 package remotehosts_test
 
 import (
-	"net"
 	"syscall"
 	"testing"
+
+	"framegate/engine/socket"
 )
 
 // The kernel finds a host that is gone without a word, and small frames do not wait.
@@ -13,7 +14,7 @@ func TestSocketOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Conn.Close()
-	raw, err := s.Conn.(*net.TCPConn).SyscallConn()
+	raw, err := s.Conn.(*socket.Conn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,12 @@ import (
 // towards the host. What the client sent under these names does not go on, nor
 // under the same name with _ for -, which many servers take for the same.
 // Forwarded (RFC 7239) goes because it would contradict X-Forwarded-*.
-var ours = map[string]bool{
-	"host": true, "content-length": true, "expect": true,
-	"sec-websocket-key": true, "sec-websocket-version": true, "sec-websocket-protocol": true,
-	"sec-websocket-extensions": true, "sec-websocket-accept": true,
-	"x-forwarded-for": true, "x-forwarded-proto": true, "x-forwarded-host": true, "forwarded": true,
-	"traceparent": true,
+var ours = [...]string{
+	"host", "content-length", "expect",
+	"sec-websocket-key", "sec-websocket-version", "sec-websocket-protocol",
+	"sec-websocket-extensions", "sec-websocket-accept",
+	"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded",
+	"traceparent",
 }
 
 // newHandshake makes the upgrade request. What the client wants removed goes
@@ -56,8 +56,9 @@ func (h *Host) newHandshake(c *Call) (*handshake, error) {
 	if err := CheckHostHeader(host); err != nil {
 		return nil, err
 	}
-	shake.head = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n", c.Target, host)
-	shake.head = append(headers.AppendTo(shake.head), "\r\n"...)
+	line := "GET " + c.Target + " HTTP/1.1\r\nHost: " + host + "\r\n"
+	shake.head = make([]byte, 0, len(line)+headers.Size()+len("\r\n"))
+	shake.head = append(headers.AppendTo(append(shake.head, line...)), "\r\n"...)
 	return shake, nil
 }
 
@@ -69,19 +70,14 @@ func (h *Host) forwarded(c *Call) (*wire.Headers, error) {
 	if h.def.CorrelationHeader != "" {
 		correlation = c.Correlation
 	}
-	clean := q.Headers.Clone()
-	clean.DelHopByHop()
-	trace, continued := traceparent(clean)
 	headers := &wire.Headers{}
-	for name, value := range clean.All() {
-		key := headerKey(name)
-		if ours[key] || key == "tracestate" && !continued || correlation != "" && key == headerKey(h.def.CorrelationHeader) {
-			continue
-		}
-		if err := headers.Add(name, value); err != nil {
-			return nil, err
-		}
-	}
+	headers.Grow(q.Headers.Len() + maxAdded)
+	headers.CopyFrom(q.Headers)
+	headers.DelHopByHop()
+	trace, continued := traceparent(headers)
+	headers.DelFunc(func(name string) bool {
+		return isOurs(name) || !continued && sameHeader(name, "tracestate") || correlation != "" && sameHeader(name, h.def.CorrelationHeader)
+	})
 	proto := "http"
 	if q.Secure() {
 		proto = "https"
@@ -98,11 +94,12 @@ func (h *Host) forwarded(c *Call) (*wire.Headers, error) {
 // forwardedFor is the client and the trusted proxies behind it. What the client
 // itself claimed does not go on.
 func forwardedFor(q *engine.Request) string {
+	if q.Forwarded == nil {
+		return plainAddr(q.Client.Addr())
+	}
 	hops := []string{plainAddr(q.Client.Addr())}
-	if q.Forwarded != nil {
-		for _, proxy := range q.Forwarded.Proxies {
-			hops = append(hops, plainAddr(proxy))
-		}
+	for _, proxy := range q.Forwarded.Proxies {
+		hops = append(hops, plainAddr(proxy))
 	}
 	return strings.Join(hops, ", ")
 }
@@ -116,8 +113,41 @@ func forwardedHost(q *engine.Request) string {
 	return q.Host
 }
 
-// headerKey is a header's name as servers compare them that take _ for -.
-func headerKey(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "-")) }
+// maxAdded is how many fields the gateway adds to a request.
+const maxAdded = 12
+
+// isOurs tells whether a field of a client's is one that the gateway writes itself.
+func isOurs(name string) bool {
+	for _, own := range ours {
+		if sameHeader(name, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameHeader compares headers' names as servers do that take _ for -.
+func sameHeader(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if headerByte(a[i]) != headerByte(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func headerByte(c byte) byte {
+	switch {
+	case c == '_':
+		return '-'
+	case c >= 'A' && c <= 'Z':
+		return c + 'a' - 'A'
+	}
+	return c
+}
 
 // addAll adds names and values in turn; empty values add nothing.
 func addAll(h *wire.Headers, fields []string) error {

@@ -129,10 +129,11 @@ func (w *Watchdog) takes(status int) bool {
 // ask sends the watchdog's request to an address and returns the status of the answer.
 func (h *Host) ask(ctx context.Context, a *address) (int, error) {
 	w := h.def.Watchdog
-	limited, cancel := context.WithTimeout(ctx, w.Timeout)
+	until := time.Now().Add(w.Timeout)
+	limited, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	secure := h.pool.speaksTLS(a, h.assumesTLS())
-	conn, err := h.reach(limited, a.key, secure)
+	conn, err := h.reach(limited, until, a.key, secure)
 	if err != nil {
 		return 0, err
 	}

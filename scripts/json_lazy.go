@@ -41,12 +41,14 @@ const (
 // unlazy are the members whose use could tell a lazy object from another.
 var unlazy = []string{"freeze", "seal", "preventExtensions", "defineProperty", "defineProperties", "__defineGetter__", "__defineSetter__"}
 
-// mayParseLazily tells whether the script can do nothing to an object that lazy ones do not know.
+// mayParseLazily tells whether the script can do nothing to an object that lazy ones do not know. Where it calls members by names
+// that it works out, it must not have Object at hand, whose members those may be. What is missed in spite of it throws.
 func (f *facts) mayParseLazily() bool {
-	if f.everything || f.names["Symbol"] {
+	either := func(name string) bool { return f.members[name] || f.names[name] }
+	if f.names["Symbol"] || slices.ContainsFunc(unlazy, either) {
 		return false
 	}
-	return !slices.ContainsFunc(unlazy, func(name string) bool { return f.members[name] || f.names[name] })
+	return !f.everything || !slices.ContainsFunc([]string{"Object", "Reflect", "globalThis", "constructor", "__proto__"}, either)
 }
 
 // parseLazily is JSON.parse without a reviver; nil where the text has to be parsed the other way, broken JSON included.

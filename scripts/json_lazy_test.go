@@ -129,6 +129,8 @@ func TestWhatALazyObjectCannotDo(t *testing.T) {
 		`export function invoke(msg) { const m = JSON.parse(msg.body); m.a = 1; msg.body = JSON.stringify(m); return true }`: true,
 		`export function invoke(msg) { return Object["fre" + "eze"](JSON.parse(msg.body)).a === 1 }`:                         false,
 		`export function invoke(msg) { Object.freeze(JSON.parse(msg.body)); return true }`:                                   false,
+		`const on = {a: () => true}; export function invoke(msg) { const m = JSON.parse(msg.body); return on[m.a](m) }`:      true,
+		`const on = {}; export function invoke(msg) { const m = JSON.parse(msg.body); return (on.constructor)[m.a](m) }`:     false,
 		`const {seal} = Object; export function invoke(msg) { return seal(msg) === 1 }`:                                      false,
 	} {
 		if p := compiled(t, library(t), text); p.code.facts.lazy != lazy {

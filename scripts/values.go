@@ -128,10 +128,11 @@ func (c *machine) fromScript(v goja.Value) engine.Value {
 
 // bounded is a script's text for the gateway.
 func (c *machine) bounded(s goja.String) string {
-	if s.Length() > c.code.limits.Bytes {
+	text := s.String()
+	if len(text) > c.code.limits.Bytes && s.Length() > c.code.limits.Bytes { // to count characters may cost as much as a copy
 		c.exceed("a text of more than %d characters", c.code.limits.Bytes)
 	}
-	return s.String()
+	return text
 }
 
 func (c *machine) scalar(v goja.Value) any {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -107,17 +106,9 @@ func (s *server) startEcho() error {
 	return nil
 }
 
-// garbage is how much garbage may stand beside what is in use before it is
-// collected, in percent; GOGC in the environment goes before. The memory of a
-// gateway is that of its idle sessions, and the relay makes no garbage, so half
-// of Go's default costs little and saves a tenth of a session.
-const garbage = 50
-
 // run serves until the context ends, and then ends every session.
 func (s *server) run(ctx context.Context) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
+	paceCollections()
 	if err := s.start(ctx); err != nil {
 		return err
 	}

@@ -1,10 +1,10 @@
 package wire
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -39,8 +39,16 @@ func ParseHeaders(block []byte) (*Headers, error) {
 	if len(block) > MaxHeaders+len("\r\n") {
 		return nil, fmt.Errorf("parse headers: %w", ErrHeadersTooLong)
 	}
-	h := &Headers{fields: make([]field, 0, bytes.Count(block, []byte("\n")))}
-	rest := string(block)
+	return ParseHeaderText(string(block))
+}
+
+// ParseHeaderText is [ParseHeaders] for a block that is a string, of which the fields are parts.
+func ParseHeaderText(block string) (*Headers, error) {
+	if len(block) > MaxHeaders+len("\r\n") {
+		return nil, fmt.Errorf("parse headers: %w", ErrHeadersTooLong)
+	}
+	h := &Headers{fields: make([]field, 0, strings.Count(block, "\n"))}
+	rest := block
 	for line := 1; rest != "" && rest != "\r\n"; line++ {
 		text, next, ok := strings.Cut(rest, "\r\n")
 		if !ok {
@@ -179,6 +187,42 @@ func (h *Headers) del(name string, from int) {
 	h.fields = kept
 }
 
+// DelFunc removes the fields for whose names del is true.
+func (h *Headers) DelFunc(del func(name string) bool) {
+	h.unpack()
+	h.fields = slices.DeleteFunc(h.fields, func(f field) bool {
+		if !del(f.name) {
+			return false
+		}
+		h.size -= f.size()
+		return true
+	})
+}
+
+// CopyFrom adds all fields of other.
+func (h *Headers) CopyFrom(other *Headers) {
+	h.unpack()
+	for i := range other.Len() {
+		f := other.at(i)
+		h.fields = append(h.fields, f)
+		h.size += f.size()
+	}
+}
+
+// Size is how many bytes AppendTo appends.
+func (h *Headers) Size() int {
+	if h == nil {
+		return 0
+	}
+	return h.size
+}
+
+// Grow makes room for so many more fields.
+func (h *Headers) Grow(fields int) {
+	h.unpack()
+	h.fields = slices.Grow(h.fields, fields)
+}
+
 // Clone is a copy that can be changed on its own.
 func (h *Headers) Clone() *Headers {
 	if h == nil {
@@ -189,6 +233,10 @@ func (h *Headers) Clone() *Headers {
 
 // AppendTo appends a line "Name: value\r\n" for each field to dst, without the empty line that ends a block.
 func (h *Headers) AppendTo(dst []byte) []byte {
+	if h.Len() == 0 {
+		return dst
+	}
+	dst = slices.Grow(dst, h.size+len("\r\n"))
 	for name, value := range h.All() {
 		dst = append(append(dst, name...), ": "...)
 		dst = append(append(dst, value...), "\r\n"...)

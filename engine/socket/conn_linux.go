@@ -1,0 +1,171 @@
+package socket
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Conn is a TCP connection. It is a [net.Conn] whose reads and writes go to the
+// kernel without telling Go's scheduler: they never block, and a machine under
+// load otherwise takes the processor away from the goroutine for each of them.
+type Conn struct {
+	file   *os.File
+	raw    syscall.RawConn
+	remote netip.AddrPort
+	inq    bool
+	closed atomic.Bool
+}
+
+// newConn takes a descriptor that does not block over.
+func newConn(fd int, remote netip.AddrPort, inq bool) (*Conn, error) {
+	file := os.NewFile(uintptr(fd), "tcp")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &Conn{file: file, raw: raw, remote: remote, inq: inq}, nil
+}
+
+// SyscallConn gives access to the descriptor and to waiting for it.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.raw, nil }
+
+// TellsRest reports whether recvmsg(2) tells how many bytes are left, and that a
+// FIN is (TCP_INQ, tcp(7)).
+func (c *Conn) TellsRest() bool { return c.inq }
+
+// Read reads what is there, or waits for it. Errors are [net.Error]s.
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	t := takeTransfer(p)
+	err := c.raw.Read(t.read)
+	n, err := t.end(err)
+	switch {
+	case err != nil:
+		return n, c.fail("read", err)
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// TryRead reads what is there. It returns 0 and no error where nothing is, yet.
+func (c *Conn) TryRead(p []byte) (int, error) {
+	t := takeTransfer(p)
+	err := c.raw.Control(t.tryRead)
+	waits := t.waits
+	n, err := t.end(err)
+	switch {
+	case err != nil:
+		return n, c.fail("read", err)
+	case n == 0 && !waits:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// TryWrite writes what the kernel takes of p without waiting for the peer.
+func (c *Conn) TryWrite(p []byte) (int, error) {
+	t := takeTransfer(p)
+	err := c.raw.Control(t.tryWrite)
+	n, err := t.end(err)
+	if err != nil {
+		return n, c.fail("write", err)
+	}
+	return n, nil
+}
+
+// Write writes all of p. Errors are [net.Error]s.
+func (c *Conn) Write(p []byte) (int, error) {
+	t := takeTransfer(p)
+	err := c.raw.Write(t.write)
+	n, err := t.end(err)
+	if err != nil {
+		return n, c.fail("write", err)
+	}
+	return n, nil
+}
+
+// fail makes the error what package net would: crypto/tls and fasthttp tell by
+// it whether a time limit is over, which for them is no broken connection.
+func (c *Conn) fail(op string, err error) error {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		err = path.Err
+	}
+	if c.closed.Load() {
+		err = net.ErrClosed
+	}
+	if errno, ok := err.(syscall.Errno); ok {
+		err = os.NewSyscallError(op, errno)
+	}
+	return &net.OpError{Op: op, Net: "tcp", Addr: c.RemoteAddr(), Err: err}
+}
+
+// Close closes the connection, under whoever reads or writes it.
+func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return c.fail("close", net.ErrClosed)
+	}
+	c.raw.Control(sendFIN) // the long part of closing, of which the scheduler would be told
+	if err := c.file.Close(); err != nil {
+		return c.fail("close", err)
+	}
+	return nil
+}
+
+func sendFIN(fd uintptr) { syscall.RawSyscall(syscall.SYS_SHUTDOWN, fd, syscall.SHUT_WR, 0) }
+
+// CloseWrite sends a FIN; what the peer still sends can be read.
+func (c *Conn) CloseWrite() error {
+	var errno syscall.Errno
+	err := c.raw.Control(func(fd uintptr) {
+		_, _, errno = syscall.RawSyscall(syscall.SYS_SHUTDOWN, fd, syscall.SHUT_WR, 0)
+	})
+	if err == nil && errno != 0 {
+		err = errno
+	}
+	if err != nil {
+		return c.fail("shutdown", err)
+	}
+	return nil
+}
+
+// Addr is the peer's address.
+func (c *Conn) Addr() netip.AddrPort { return c.remote }
+
+// RemoteAddr is the peer's address.
+func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
+
+// LocalAddr asks the kernel for the connection's own address.
+func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.own()) }
+
+func (c *Conn) own() (own netip.AddrPort) {
+	c.raw.Control(func(fd uintptr) { own = ownOf(fd) })
+	return own
+}
+
+// ownOf is a socket's own address.
+func ownOf(fd uintptr) netip.AddrPort {
+	var own rawAddr
+	own.length = uint32(unsafe.Sizeof(own.any))
+	syscall.RawSyscall(syscall.SYS_GETSOCKNAME, fd, uintptr(unsafe.Pointer(&own.any)), uintptr(unsafe.Pointer(&own.length)))
+	return own.addrPort()
+}
+
+// SetDeadline sets when reading and writing end.
+func (c *Conn) SetDeadline(t time.Time) error { return c.file.SetDeadline(t) }
+
+// SetReadDeadline sets when reading ends.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.file.SetReadDeadline(t) }
+
+// SetWriteDeadline sets when writing ends.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.file.SetWriteDeadline(t) }
