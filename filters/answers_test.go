@@ -100,9 +100,7 @@ policies:
 	g.refuses(403, "/closed")
 	<-g.reached // it had connected, and was closed
 	g.refuses(403, "/early")
-	if len(g.Sessions().All()) != 2 {
-		t.Errorf("%d sessions", len(g.Sessions().All()))
-	}
+	eventually(t, "the two that are open are sessions, and no other", func() bool { return g.Sessions().Len() == 2 })
 }
 
 func TestErrorPagesAreEscaped(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 )
 
 func init() {
-	register[jq](Kind{Type: "jq", Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}})
+	register[jq](Kind{Type: "jq", Family: Transform, Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}})
 }
 
 // Runs a jq program over content.body, which must be JSON; what comes out is the new content, or an attribute. With test it is a
@@ -23,7 +23,8 @@ func init() {
 //
 // No output, as of select(false), fails; so does false, null or no output with test. An error of the program aborts, and so does
 // one that takes too long. Members of objects come out sorted by their names. Programs reach nothing outside: no environment, no
-// files, no modules, no further input.
+// files, no modules, no further input. Their time is bounded, the memory that they use in it is not: let no number of the message
+// say how much a program makes.
 //
 //	filters:
 //	  - name: is-order

@@ -1,8 +1,13 @@
 package filters
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,5 +144,40 @@ func TestVerifiedTokensAreBounded(t *testing.T) {
 	}
 	if n := len(v.all); n > maxRemembered {
 		t.Errorf("%d are remembered", n)
+	}
+}
+
+// A key is for the algorithms of its kind, and a secret never for the others:
+// whatever the library under it would make of them.
+func TestKeysFitTheAlgorithmsOfTheirKind(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve := func(c elliptic.Curve) any {
+		key, err := ecdsa.GenerateKey(c, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key.Public()
+	}
+	for _, c := range []struct {
+		what string
+		key  any
+		fits string
+	}{
+		{"RSA", rsaKey.Public(), "RS256 RS384 RS512 PS256 PS384 PS512"}, {"P-256", curve(elliptic.P256()), "ES256"}, {"P-384", curve(elliptic.P384()), "ES384"},
+		{"P-521", curve(elliptic.P521()), "ES512"}, {"P-224", curve(elliptic.P224()), ""}, {"Ed25519", fuzzKey.Public(), "EdDSA"}, {"a secret", []byte("secret"), "HS256 HS384 HS512"},
+		{"a text", "secret", ""},
+	} {
+		for _, algorithm := range append(slices.Clone(knownAlgorithms), "none", "") {
+			key := signingKey{key: c.key}
+			if want := slices.Contains(strings.Fields(c.fits), algorithm); key.fits(algorithm) != want {
+				t.Errorf("%s fits %q: %v", c.what, algorithm, !want)
+			}
+			if key.algorithm = "RS999"; key.fits(algorithm) {
+				t.Errorf("%s for another algorithm fits %q", c.what, algorithm)
+			}
+		}
 	}
 }

@@ -229,6 +229,25 @@ policies:
 	l.ends()
 }
 
+// 204 and 304 have no length and no body (RFC 9110 §8.6).
+func TestAnswersWithoutBody(t *testing.T) {
+	web := newWebsite(t, func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/304" {
+			w.WriteHeader(304)
+			return
+		}
+		w.WriteHeader(204)
+	})
+	l := gatewayOf(t, web, forward).dial()
+	for _, path := range []string{"/204", "/304", "/204"} {
+		l.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		r, body, err := l.answer("GET")
+		if err != nil || "/"+r.Status[:3] != path || body != "" || r.Header.Get("Content-Length") != "" || len(r.TransferEncoding) > 0 {
+			t.Errorf("%s: %s %v %q %v", path, r.Status, r.Header, body, err)
+		}
+	}
+}
+
 // The client is told to send its body when the host wants it, and only then.
 func TestExpectContinue(t *testing.T) {
 	web := newWebsite(t, func(w http.ResponseWriter, q *http.Request) {

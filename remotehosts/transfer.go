@@ -140,7 +140,7 @@ func (d *download) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if err != io.EOF {
+	if err != io.EOF || context.Cause(d.ctx) != nil { // what ends because it was broken off is not whole
 		err = d.explain(err)
 	}
 	d.finish()

@@ -59,15 +59,42 @@ func (c *listCommand) Run(ctx context.Context, std stdio) error {
 	return nil
 }
 
+// listFilters prints the filter types by what they are for.
 func listFilters(out *tabwriter.Writer) error {
-	for _, k := range filters.All() {
-		doc, err := k.Doc()
-		if err != nil {
-			return err
+	for i, family := range filters.Families() {
+		if i > 0 {
+			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\n", k.Type, k.Hooks, doc.Summary)
+		fmt.Fprintf(out, "%s\n", family)
+		for _, k := range filters.All() {
+			if k.Family != family {
+				continue
+			}
+			doc, err := k.Doc()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "  %s\t%s\t%s\n", k.Type, hookWords(k.Hooks), doc.Summary)
+		}
 	}
 	return nil
+}
+
+// hookWords says shortly where a filter makes sense.
+func hookWords(h engine.Hook) string {
+	var words []string
+	for _, w := range []struct {
+		hooks engine.Hook
+		word  string
+	}{{engine.OnUpgrade, "upgrade"}, {engine.OnRequest, "request"}, {engine.OnFrame, "frames"}, {engine.OnClose, "close"}} {
+		if h&w.hooks != 0 {
+			words = append(words, w.word)
+		}
+	}
+	if len(words) == 4 {
+		return "everywhere"
+	}
+	return strings.Join(words, ", ")
 }
 
 // listAttributes prints what messages have: attributes of the engine, and those that only filters set.

@@ -52,6 +52,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	switch {
 	case err != nil:
 		return n, c.fail("read", err)
+	case c.closed.Load(): // what the peer answers to our FIN must not pass for what it had to say
+		return 0, c.fail("read", net.ErrClosed)
 	case n == 0:
 		return 0, io.EOF
 	}

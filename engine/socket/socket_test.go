@@ -3,10 +3,12 @@ package socket_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -178,4 +180,31 @@ func TestDialErrors(t *testing.T) {
 
 func unreachable(err error) bool {
 	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// A peer may answer the FIN of a Close with its last words, and with its own FIN:
+// a reader under which the connection was closed must not take them for an end
+// that the peer has chosen.
+func TestWhatComesAfterCloseIsNotRead(t *testing.T) {
+	for range 200 {
+		d, a := pair(t, "127.0.0.1:0")
+		go func() {
+			io.Copy(io.Discard, a)
+			a.Write([]byte("bye"))
+			a.Close()
+		}()
+		got := make(chan error, 1)
+		go func() {
+			n, err := d.Read(make([]byte, 16))
+			if n > 0 {
+				err = fmt.Errorf("%d bytes", n)
+			}
+			got <- err
+		}()
+		runtime.Gosched()
+		d.Close()
+		if err := <-got; !errors.Is(err, net.ErrClosed) {
+			t.Fatalf("reading ended with %v, want %v", err, net.ErrClosed)
+		}
+	}
 }

@@ -436,6 +436,10 @@ func TestAFailingDiskFillsNoMemory(t *testing.T) {
 	d.mu.Lock()
 	d.file = again
 	d.mu.Unlock()
+	write(t, d)
+	if d.unwritten() {
+		t.Error("all is written again and again")
+	}
 	shut(t, d)
 	d = opened(t, c, path)
 	expect(t, d.Memory, "before", "", false)
