@@ -129,7 +129,17 @@ func (l *listener) serveUpgrade(conn net.Conn, c *portConn, p *Port, q *Request,
 		}
 	}()
 	u.s = &Session{ID: newSessionID(), Port: p.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
-	if u.run(q); !u.connected() {
+	offer, ok := u.check(q)
+	switch {
+	case ok && u.w.FirstMessage:
+		u.taken = true
+		u.g.live.Add(1)
+		newEarly(u, conn, c, q, early).run(offer)
+		return true
+	case ok:
+		u.runPolicy(q, offer)
+	}
+	if !u.connected() {
 		u.undo()
 		u.record(q)
 		return !c.answer(conn, u.answer, p)

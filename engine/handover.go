@@ -14,11 +14,15 @@ import (
 const handshakeWrite = 10 * time.Second
 
 // settle makes the session what policy and host have made of it, and hands
-// everything that is held for it over to it. It returns the head of the 101.
+// everything that is held for it over to it. It returns the head of the 101;
+// none where the client has had it before.
 func (u *upgrading) settle(c *portConn, q *Request) []byte {
 	s, upstream := u.s, u.m.upstream
-	s.Subprotocol, s.Extensions = strings.Clone(upstream.Subprotocol), strings.Clone(upstream.Extensions) // out of the host's answer, which is not kept
+	s.Extensions = strings.Clone(upstream.Extensions) // out of the host's answer, which is not kept
 	s.Host, s.Address = upstream.Host, upstream.Address
+	if !u.early.has101() {
+		s.Subprotocol = strings.Clone(upstream.Subprotocol)
+	}
 	if s.Subprotocol == "" {
 		s.Subprotocol = u.m.Offer.Marker
 	}
@@ -27,10 +31,17 @@ func (u *upgrading) settle(c *portConn, q *Request) []byte {
 	q.Host = strings.Clone(q.Host) // out of the block that the headers came in
 	s.upgrade = &upgradeState{request: q, attrs: u.m.attrs}
 	s.legs[HostSide].conn, s.legs[HostSide].side = upstream.Conn, HostSide
-	deflate, extension := u.acceptDeflate(q)
+	var deflate *wire.Deflate
+	extension := ""
+	if u.early == nil {
+		deflate, extension = u.acceptDeflate(q)
+	}
 	s.agreeDeflate(deflate, upstream.Deflate, &u.w.Compression)
 	s.release = upstream.Release
-	head := u.switching(q, extension)
+	var head []byte
+	if !u.early.has101() {
+		head = u.switching(q, upstream, extension)
+	}
 	u.record(q)
 	u.taken, c.http.pending = true, s
 	u.g.live.Add(1)
@@ -93,19 +104,19 @@ func notPassed(name string) bool {
 
 // switching is the head of the 101: the remote host's own headers, and ours. An extension is the client's and ours, where
 // there is one, else what it agreed on with the host.
-func (u *upgrading) switching(q *Request, extension string) []byte {
-	head := make([]byte, 0, 256+u.m.upstream.Headers.Size()+u.m.Answer.Headers.Size())
+func (u *upgrading) switching(q *Request, upstream *Socket, extension string) []byte {
+	head := make([]byte, 0, 256+upstream.Headers.Size()+u.m.Answer.Headers.Size())
 	head = append(head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	head = append(head, wire.AcceptKey(q.Headers.Get("Sec-WebSocket-Key"))...)
 	head = append(head, "\r\n"...)
-	if h := u.m.upstream.Headers; h != nil {
+	if h := upstream.Headers; h != nil {
 		for name, value := range h.All() {
 			if !notPassed(name) && (!u.w.needsMessages() || !strings.EqualFold(name, "Sec-WebSocket-Extensions")) {
 				head = append(append(append(append(head, name...), ": "...), value...), "\r\n"...)
 			}
 		}
 	}
-	if u.m.upstream.Subprotocol == "" && u.m.Offer.Marker != "" {
+	if upstream.Subprotocol == "" && u.m.Offer.Marker != "" {
 		head = append(head, "Sec-WebSocket-Protocol: "+u.m.Offer.Marker+"\r\n"...)
 	}
 	if extension != "" {
@@ -122,7 +133,7 @@ func (s *Session) start(conn net.Conn, c *portConn, head, begun, early []byte) {
 	conn, _ = unwrap(conn)
 	c.hijacked.Store(true)
 	c.left()
-	if err := c.writeHead(conn, head); err != nil {
+	if err := c.writeHead(conn, head); len(head) > 0 && err != nil {
 		c.Close() // and with it, what is pending
 		return
 	}

@@ -33,6 +33,7 @@ type Message struct {
 	closing   Cause
 	sends     []send
 	upstream  *Socket
+	early     *early // in OnUpgrade of a websocket whose policy reads the first message; else nil
 	ctx       context.Context
 	log       *slog.Logger
 	run       run

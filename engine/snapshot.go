@@ -123,6 +123,7 @@ type Websocket struct {
 	Hosts        []string // see [HostRank]
 	Disabled     bool
 	Upgrade      *Policy // required
+	FirstMessage bool    // it may answer the client before it connects, see [Message.FirstMessage]
 	ClientFrame  *Policy // nil: relayed untouched
 	ServerFrame  *Policy // nil: relayed untouched
 	Closed       *Policy // nil: nothing runs

@@ -24,7 +24,8 @@ type upgrading struct {
 	m        *Message
 	answer   Answer
 	outcome  Outcome
-	taken    bool // the session has the snapshot, and all else that was held for it
+	early    *early // its policy may answer the client before it connects; else nil
+	taken    bool   // the session has the snapshot, and all else that was held for it
 }
 
 // serveHTTP handles one request on a port.
@@ -58,7 +59,15 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	u.s = &Session{ID: newSessionID(), Port: u.port.Name, Path: q.Path, Client: q.Client, Opened: q.At, gateway: l.g}
-	if u.run(q); u.connected() {
+	offer, ok := u.check(q)
+	switch {
+	case ok && u.w.FirstMessage:
+		u.handEarly(ctx, conn, q, offer)
+		return
+	case ok:
+		u.runPolicy(q, offer)
+	}
+	if u.connected() {
 		u.handOver(ctx, conn, q)
 		return
 	}
@@ -68,17 +77,17 @@ func (l *listener) serveHTTP(ctx *fasthttp.RequestCtx) {
 	writeAnswer(ctx, u.answer)
 }
 
-// run takes the request through all checks and the upgrade policy.
-func (u *upgrading) run(q *Request) {
+// check takes the request through all checks before the upgrade policy; without ok it is refused.
+func (u *upgrading) check(q *Request) (offer Offer, ok bool) {
 	u.w = u.port.route(q)
 	switch {
 	case u.w == nil:
 		u.refuse(404, u.port.nothing(q))
-		return
+		return offer, false
 	case u.g.draining.Load():
 		u.refuse(503, "the gateway is shutting down")
 		u.answer.Headers.Set("Retry-After", "5")
-		return
+		return offer, false
 	}
 	u.w = u.w.forClient(q.Client.Addr())
 	u.s.websocket.Store(u.w)
@@ -87,23 +96,19 @@ func (u *upgrading) run(q *Request) {
 		for name, value := range r.Headers.All() {
 			u.answer.Headers.Set(name, value)
 		}
-		return
+		return offer, false
 	}
 	if !u.w.allowsOrigin(q) {
 		u.refuse(403, "origin not allowed")
-		return
+		return offer, false
 	}
 	// Before any filter adds a header: a client must not be able to have it removed on the way to the host.
 	q.Headers.DelNamedByConnection()
-	offer, ok := u.w.offer(q)
-	if !ok {
+	if offer, ok = u.w.offer(q); !ok {
 		u.refuse(400, "none of the subprotocols is supported")
-		return
+		return offer, false
 	}
-	if !u.reserve(q) {
-		return
-	}
-	u.runPolicy(q, offer)
+	return offer, u.reserve(q)
 }
 
 // reserve counts the session in against the limits of the websocket.
@@ -144,7 +149,7 @@ func (u *upgrading) runPolicy(q *Request, offer Offer) {
 	defer cancel()
 	u.m = &Message{
 		Hook: OnUpgrade, Session: u.s, Request: q, Answer: &Answer{}, Offer: offer, from: ClientSide,
-		ctx: ctx,
+		ctx: ctx, early: u.early,
 	}
 	u.m.run.following = !u.w.Log.Off // upgrades are few: their trails are always whole
 	u.outcome = u.w.Upgrade.Top(u.m, u.snapshot.FaultHandler)
@@ -219,8 +224,12 @@ func (u *upgrading) record(q *Request) {
 		Kind: UpgradeRecord, At: q.At, Session: u.s.ID, Port: u.s.Port, Path: q.Path, Client: q.Client.Addr().String(), Subject: u.s.Subject(),
 		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q), Duration: u.g.now().Sub(q.At), Outcome: "refused",
 	}
-	if u.answer.Status == 0 {
+	switch {
+	case u.answer.Status == 0:
 		r.Status, r.Outcome, r.Host = 101, "connected", hostName(u.m.upstream)
+	case u.early.has101():
+		r.Status = 101
+		r.Code, _ = u.early.closing()
 	}
 	if u.m != nil {
 		r.Policy, r.Trail = u.w.Upgrade.Name, u.m.Trail()

@@ -35,6 +35,7 @@ type Kind struct {
 	Aliases []string    // other names authors may write, such as Axway's entity type
 	Hooks   engine.Hook // where it makes sense
 	Ends    bool        // success defaults to `pass`: the filter ends the policy
+	Early   bool        // in an upgrade it answers the client before the policy has ended
 	Closing bool        // with Ends: it is the natural last filter of a list, and may be entered from above
 	Reads   []string    // attributes it needs, beyond those in its selectors
 	Writes  []string    // attributes it sets

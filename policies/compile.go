@@ -86,6 +86,7 @@ func (c *compiler) snapshot() *engine.Snapshot {
 		c.prepare(c.config.Policies[name])
 	}
 	c.check()
+	c.markEarly(out)
 	c.hashAll(out)
 	out.State = c.state()
 	out.Revision = c.reader.files.hash()
