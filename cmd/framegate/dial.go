@@ -110,7 +110,7 @@ func (r *refusal) print(w io.Writer) {
 		fmt.Fprintf(w, "(the body ends here: %v)\n", r.err)
 	}
 	if id := r.session(); id != "" {
-		fmt.Fprintf(w, "(if this is your gateway, it tells why: framegate tail --session %s --no-follow)\n", id)
+		fmt.Fprintf(w, "(if this is your gateway, it tells why: %s tail --session %s --no-follow)\n", self(), id)
 	}
 }
 
