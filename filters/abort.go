@@ -7,7 +7,7 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[abort](Kind{Type: "abort", Hooks: engine.OnAny, Ends: true}) }
+func init() { register[abort](Kind{Type: "abort", Family: Flow, Hooks: engine.OnAny, Ends: true}) }
 
 // Aborts the policy: the fault handler runs, and no arrow is followed. Use it
 // where the policy cannot decide; where the answer is no, use false-filter. As in

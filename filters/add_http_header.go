@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register[addHTTPHeader](Kind{Type: "add-http-header", Hooks: engine.OnHTTP, Writes: []string{"http.headers"}})
+	register[addHTTPHeader](Kind{Type: "add-http-header", Family: Transform, Hooks: engine.OnHTTP, Writes: []string{"http.headers"}})
 }
 
 // Adds a header to the request that the remote host gets, or to the answer that

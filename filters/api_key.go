@@ -12,7 +12,7 @@ import (
 )
 
 func init() {
-	register[apiKey](Kind{Type: "api-key", Aliases: []string{"AuthenticateAPIKeyFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
+	register[apiKey](Kind{Type: "api-key", Family: Identity, Aliases: []string{"AuthenticateAPIKeyFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
 }
 
 // Passes when the request carries an API key that a store knows. A refused upgrade

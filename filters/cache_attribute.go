@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register[cacheAttribute](Kind{Type: "cache-attribute", Aliases: []string{"CacheAttributeFilter"}, Hooks: engine.OnAny})
+	register[cacheAttribute](Kind{Type: "cache-attribute", Family: Transform, Aliases: []string{"CacheAttributeFilter"}, Hooks: engine.OnAny})
 }
 
 // Keeps an attribute in a cache, for is-cached, in other messages and sessions. It

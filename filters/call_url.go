@@ -19,7 +19,7 @@ import (
 	"framegate/remotehosts"
 )
 
-func init() { register[callURL](Kind{Type: "call-url", Hooks: engine.OnAny}) }
+func init() { register[callURL](Kind{Type: "call-url", Family: Routing, Hooks: engine.OnAny}) }
 
 // Asks a host by HTTP and goes on with the answer in attributes: call.status,
 // call.headers and call.body, text where it is UTF-8, else bytes. What follows in the

@@ -11,7 +11,7 @@ import (
 
 func init() {
 	register[checkGroup](Kind{
-		Type: "check-group", Aliases: []string{"AuthZUserFilter"}, Hooks: engine.OnAny,
+		Type: "check-group", Family: Identity, Aliases: []string{"AuthZUserFilter"}, Hooks: engine.OnAny,
 		Reads: []string{"authentication.subject.id"},
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 func init() {
 	register[clientCertificate](Kind{
-		Type: "client-certificate", Aliases: []string{"SslFilter"}, Hooks: engine.OnHTTP,
+		Type: "client-certificate", Family: Identity, Aliases: []string{"SslFilter"}, Hooks: engine.OnHTTP,
 		Reads: []string{"http.request.clientcert"}, Writes: identityWrites,
 	})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func init() {
-	register[closeWebsocket](Kind{Type: "close-websocket", Hooks: engine.OnFrame, Ends: true})
+	register[closeWebsocket](Kind{Type: "close-websocket", Family: Answers, Hooks: engine.OnFrame, Ends: true})
 }
 
 // Closes the session: both sides get a Close with the code and the reason, and

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[compareAttribute](Kind{Type: "compare-attribute", Aliases: []string{"CompareAttributeFilter"}, Hooks: engine.OnAny})
+	register[compareAttribute](Kind{Type: "compare-attribute", Family: Flow, Aliases: []string{"CompareAttributeFilter"}, Hooks: engine.OnAny})
 }
 
 // Passes when its rules hold: all of them, or any. As in Axway's Compare

@@ -3,7 +3,7 @@ package filters
 import "framegate/engine"
 
 func init() {
-	register[concurrent](Kind{Type: "concurrent", Hooks: engine.OnHTTP})
+	register[concurrent](Kind{Type: "concurrent", Family: Limits, Hooks: engine.OnHTTP})
 }
 
 // Passes as long as not too many sessions, or requests on a route, are open at

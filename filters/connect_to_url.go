@@ -4,7 +4,7 @@ import "framegate/engine"
 
 func init() {
 	register[connectToURL](Kind{
-		Type: "connect-to-url", Aliases: []string{"ConnectToURLFilter"},
+		Type: "connect-to-url", Family: Routing, Aliases: []string{"ConnectToURLFilter"},
 		Hooks: engine.OnHTTP, Ends: true, Closing: true,
 	})
 }

@@ -11,7 +11,7 @@ import (
 
 func init() {
 	register[connection](Kind{
-		Type: "connection", Aliases: []string{"ConnectionFilter"},
+		Type: "connection", Family: Routing, Aliases: []string{"ConnectionFilter"},
 		Hooks: engine.OnHTTP, Ends: true, Closing: true, Reads: []string{"http.destination.host"},
 	})
 }

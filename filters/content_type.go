@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register[contentType](Kind{Type: "content-type", Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.type"}})
+	register[contentType](Kind{Type: "content-type", Family: Access, Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.type"}})
 }
 
 // Passes when the content is of a type that is on the allow list and not on the deny

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[copyAttribute](Kind{Type: "copy-attribute", Aliases: []string{"CopyModifyAttributesFilter"}, Hooks: engine.OnAny})
+	register[copyAttribute](Kind{Type: "copy-attribute", Family: Transform, Aliases: []string{"CopyModifyAttributesFilter"}, Hooks: engine.OnAny})
 }
 
 // Copies an attribute to another one, in its own kind: a list stays a list, a

@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register[cost](Kind{Type: "cost", Hooks: engine.OnFrame | engine.OnRequest, Reads: []string{"content.body"}, Writes: []string{"message.cost"}})
+	register[cost](Kind{Type: "cost", Family: Limits, Hooks: engine.OnFrame | engine.OnRequest, Reads: []string{"content.body"}, Writes: []string{"message.cost"}})
 }
 
 // Says what a message costs: it sets message.cost, which throttling and quota count

@@ -2,7 +2,9 @@ package filters
 
 import "framegate/engine"
 
-func init() { register[dropFrame](Kind{Type: "drop-frame", Hooks: engine.OnFrame, Ends: true}) }
+func init() {
+	register[dropFrame](Kind{Type: "drop-frame", Family: Answers, Hooks: engine.OnFrame, Ends: true})
+}
 
 // Drops the message: the other side never gets it, and the session goes on. The
 // policy passes; the traffic log has the message as dropped.

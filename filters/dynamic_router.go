@@ -10,7 +10,7 @@ import (
 
 func init() {
 	register[dynamicRouter](Kind{
-		Type: "dynamic-router", Aliases: []string{"DynamicRouterFilter"}, Hooks: engine.OnHTTP,
+		Type: "dynamic-router", Family: Routing, Aliases: []string{"DynamicRouterFilter"}, Hooks: engine.OnHTTP,
 		Writes: []string{"http.destination.host", "http.destination.protocol"},
 	})
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[evaluateSelector](Kind{Type: "evaluate-selector", Aliases: []string{"SelectorFilter"}, Hooks: engine.OnAny})
+	register[evaluateSelector](Kind{Type: "evaluate-selector", Family: Flow, Aliases: []string{"SelectorFilter"}, Hooks: engine.OnAny})
 }
 
 // Passes when a selector yields true, and fails when it yields false: a flag that

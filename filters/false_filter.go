@@ -2,7 +2,7 @@ package filters
 
 import "framegate/engine"
 
-func init() { register[falseFilter](Kind{Type: "false-filter", Hooks: engine.OnAny}) }
+func init() { register[falseFilter](Kind{Type: "false-filter", Family: Flow, Hooks: engine.OnAny}) }
 
 // Fails, whatever the message is. At the end of a success path it turns the
 // success into a failure: what was found is what must not be. As in Axway's False

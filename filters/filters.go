@@ -31,6 +31,7 @@ import (
 // Kind describes a filter type.
 type Kind struct {
 	Type    string      // kebab-case, the name authors write
+	Family  Family      // what it is for, for lists
 	Aliases []string    // other names authors may write, such as Axway's entity type
 	Hooks   engine.Hook // where it makes sense
 	Ends    bool        // success defaults to `pass`: the filter ends the policy
@@ -41,6 +42,37 @@ type Kind struct {
 	// restart: the file is made when the gateway starts, so that it does not fail later.
 	Persists bool
 	New      func() engine.Filter
+}
+
+// Family is what a filter type is for: lists of filters are in this order.
+type Family string
+
+// The families.
+const (
+	Identity  Family = "who the client is"
+	Access    Family = "what may pass"
+	Limits    Family = "how much"
+	Routing   Family = "where to"
+	Flow      Family = "which way through the policies"
+	Transform Family = "what is changed"
+	Answers   Family = "what is answered"
+	Notes     Family = "what is noted"
+)
+
+// Families lists them in their order.
+func Families() []Family {
+	return []Family{Identity, Access, Limits, Routing, Flow, Transform, Answers, Notes}
+}
+
+// OfFamily lists the filter types of a family, sorted.
+func OfFamily(f Family) []string {
+	var types []string
+	for _, k := range All() {
+		if k.Family == f {
+			types = append(types, k.Type)
+		}
+	}
+	return types
 }
 
 // table is all the filter types, by name and alias.

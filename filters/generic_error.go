@@ -13,7 +13,7 @@ import (
 
 func init() {
 	register[genericError](Kind{
-		Type: "generic-error", Aliases: []string{"GenericErrorFilter"}, Hooks: engine.OnHTTP, Ends: true, Closing: true,
+		Type: "generic-error", Family: Answers, Aliases: []string{"GenericErrorFilter"}, Hooks: engine.OnHTTP, Ends: true, Closing: true,
 		Writes: []string{"http.response.status", "content.body"},
 	})
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	register[httpBasic](Kind{Type: "http-basic", Aliases: []string{"HttpBasicFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
+	register[httpBasic](Kind{Type: "http-basic", Family: Identity, Aliases: []string{"HttpBasicFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
 }
 
 // Passes when the request carries the name and password of a user of a store,

@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	register[httpDigest](Kind{Type: "http-digest", Aliases: []string{"HttpDigestFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
+	register[httpDigest](Kind{Type: "http-digest", Family: Identity, Aliases: []string{"HttpDigestFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
 }
 
 // Passes when the request proves that its client knows the password of a user of a

@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register[httpHeader](Kind{Type: "http-header", Aliases: []string{"HttpHeaderFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
+	register[httpHeader](Kind{Type: "http-header", Family: Identity, Aliases: []string{"HttpHeaderFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}, Writes: identityWrites})
 }
 
 // Passes when a trusted proxy in front says in a header who the client is. A refused

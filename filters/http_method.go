@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register[httpMethod](Kind{Type: "http-method", Hooks: engine.OnHTTP, Reads: []string{"http.request.verb"}})
+	register[httpMethod](Kind{Type: "http-method", Family: Access, Hooks: engine.OnHTTP, Reads: []string{"http.request.verb"}})
 }
 
 // Passes when the request's method is one of those listed. A refused request gets 405

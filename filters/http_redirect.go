@@ -10,7 +10,7 @@ import (
 
 func init() {
 	register[httpRedirect](Kind{
-		Type: "http-redirect", Aliases: []string{"HTTPRedirectFilter"}, Hooks: engine.OnHTTP, Ends: true, Closing: true,
+		Type: "http-redirect", Family: Answers, Aliases: []string{"HTTPRedirectFilter"}, Hooks: engine.OnHTTP, Ends: true, Closing: true,
 		Writes: []string{"http.response.status"},
 	})
 }

@@ -4,7 +4,7 @@ import "framegate/engine"
 
 func init() {
 	register[httpStatus](Kind{
-		Type: "http-status", Aliases: []string{"HTTPStatusFilter"}, Hooks: engine.OnHTTP, Ends: true, Closing: true,
+		Type: "http-status", Family: Answers, Aliases: []string{"HTTPStatusFilter"}, Hooks: engine.OnHTTP, Ends: true, Closing: true,
 		Writes: []string{"http.response.status"},
 	})
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[ipAddress](Kind{Type: "ip-address", Aliases: []string{"IpFilter"}, Hooks: engine.OnAny})
+	register[ipAddress](Kind{Type: "ip-address", Family: Access, Aliases: []string{"IpFilter"}, Hooks: engine.OnAny})
 }
 
 // Passes when the client's address is on the allow list and not on the deny

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[isCached](Kind{Type: "is-cached", Aliases: []string{"IsCachedFilter"}, Hooks: engine.OnAny})
+	register[isCached](Kind{Type: "is-cached", Family: Transform, Aliases: []string{"IsCachedFilter"}, Hooks: engine.OnAny})
 }
 
 // Looks for a value that cache-attribute has kept, and puts it into an attribute.

@@ -15,7 +15,7 @@ import (
 )
 
 func init() {
-	register[jq](Kind{Type: "jq", Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}})
+	register[jq](Kind{Type: "jq", Family: Transform, Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}})
 }
 
 // Runs a jq program over content.body, which must be JSON; what comes out is the new content, or an attribute. With test it is a

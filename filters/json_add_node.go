@@ -7,7 +7,7 @@ import (
 
 func init() {
 	register[jsonAddNode](Kind{
-		Type: "json-add-node", Aliases: []string{"JSONAddNodeFilter"}, Hooks: engine.OnHTTP | engine.OnFrame,
+		Type: "json-add-node", Family: Transform, Aliases: []string{"JSONAddNodeFilter"}, Hooks: engine.OnHTTP | engine.OnFrame,
 		Reads: []string{"content.body"}, Writes: []string{"content.body"},
 	})
 }

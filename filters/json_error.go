@@ -10,7 +10,7 @@ import (
 )
 
 func init() {
-	register[jsonError](Kind{Type: "json-error", Hooks: engine.OnHTTP, Ends: true, Writes: []string{"http.response.status", "content.body"}})
+	register[jsonError](Kind{Type: "json-error", Family: Answers, Hooks: engine.OnHTTP, Ends: true, Writes: []string{"http.response.status", "content.body"}})
 }
 
 // Answers with an error as JSON: {"error":"forbidden","id":"…"}. The status and

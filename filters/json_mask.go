@@ -7,7 +7,7 @@ import (
 
 func init() {
 	register[jsonMask](Kind{
-		Type: "json-mask", Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}, Writes: []string{"content.body"},
+		Type: "json-mask", Family: Transform, Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}, Writes: []string{"content.body"},
 	})
 }
 

@@ -7,7 +7,7 @@ import (
 
 func init() {
 	register[jsonRemoveNode](Kind{
-		Type: "json-remove-node", Aliases: []string{"JSONRemoveNodeFilter"}, Hooks: engine.OnHTTP | engine.OnFrame,
+		Type: "json-remove-node", Family: Transform, Aliases: []string{"JSONRemoveNodeFilter"}, Hooks: engine.OnHTTP | engine.OnFrame,
 		Reads: []string{"content.body"}, Writes: []string{"content.body", "deleted.json.node.list"},
 	})
 }

@@ -12,7 +12,7 @@ import (
 
 func init() {
 	register[jsonSchema](Kind{
-		Type: "json-schema", Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}, Writes: []string{"json.errors"},
+		Type: "json-schema", Family: Access, Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}, Writes: []string{"json.errors"},
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 
 func init() {
 	register[jwtVerify](Kind{
-		Type: "jwt-verify", Aliases: []string{"JWTVerifyFilter"}, Hooks: engine.OnHTTP | engine.OnFrame,
+		Type: "jwt-verify", Family: Identity, Aliases: []string{"JWTVerifyFilter"}, Hooks: engine.OnHTTP | engine.OnFrame,
 		Writes: append([]string{"jwt.header", "jwt.body", "jwt.claims"}, identityWrites...),
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[logMessage](Kind{Type: "log-message", Hooks: engine.OnAny}) }
+func init() { register[logMessage](Kind{Type: "log-message", Family: Notes, Hooks: engine.OnAny}) }
 
 // Writes a line to the gateway's log, with the session's id, the policy and the
 // filter. Always passes. As in Axway's Log Message Payload filter, but the payload

@@ -3,7 +3,7 @@ package filters
 import "framegate/engine"
 
 func init() {
-	register[messageSize](Kind{Type: "message-size", Aliases: []string{"MessageSizeFilter"}, Hooks: engine.OnFrame | engine.OnRequest, Reads: []string{"content.body"}})
+	register[messageSize](Kind{Type: "message-size", Family: Access, Aliases: []string{"MessageSizeFilter"}, Hooks: engine.OnFrame | engine.OnRequest, Reads: []string{"content.body"}})
 }
 
 // Passes when content.body is as long as it should be: the whole message,

@@ -12,7 +12,7 @@ import (
 
 func init() {
 	register[oauthIntrospect](Kind{
-		Type: "oauth-introspect", Hooks: engine.OnHTTP | engine.OnFrame, Writes: append([]string{"oauth.claims"}, identityWrites...),
+		Type: "oauth-introspect", Family: Identity, Hooks: engine.OnHTTP | engine.OnFrame, Writes: append([]string{"oauth.claims"}, identityWrites...),
 	})
 }
 

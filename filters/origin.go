@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[origin](Kind{Type: "origin", Hooks: engine.OnHTTP, Reads: []string{"http.headers"}})
+	register[origin](Kind{Type: "origin", Family: Access, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}})
 }
 
 // Passes when the page that a browser makes the request for is of an origin that may

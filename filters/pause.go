@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[pause](Kind{Type: "pause", Aliases: []string{"PauseFilter"}, Hooks: engine.OnAny})
+	register[pause](Kind{Type: "pause", Family: Limits, Aliases: []string{"PauseFilter"}, Hooks: engine.OnAny})
 }
 
 // Waits for a while, and passes. What follows in the same direction waits too, the other

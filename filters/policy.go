@@ -3,7 +3,7 @@ package filters
 import "framegate/engine"
 
 func init() {
-	register[policy](Kind{Type: "policy", Aliases: []string{"policy-shortcut"}, Hooks: engine.OnAny})
+	register[policy](Kind{Type: "policy", Family: Flow, Aliases: []string{"policy-shortcut"}, Hooks: engine.OnAny})
 }
 
 // Runs another policy on the message. It passes when that policy passes and

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[policyChain](Kind{Type: "policy-chain", Aliases: []string{"policy-shortcut-chain"}, Hooks: engine.OnAny})
+	register[policyChain](Kind{Type: "policy-chain", Family: Flow, Aliases: []string{"policy-shortcut-chain"}, Hooks: engine.OnAny})
 }
 
 // Runs several policies on the message, one after the other. It stops at the

@@ -10,7 +10,7 @@ import (
 
 func init() {
 	register[quota](Kind{
-		Type: "quota", Hooks: engine.OnHTTP | engine.OnFrame, Persists: true,
+		Type: "quota", Family: Limits, Hooks: engine.OnHTTP | engine.OnFrame, Persists: true,
 		Writes: []string{"quota.used", "quota.left", "quota.reset", "quota.warning", "limit.wait"},
 	})
 }

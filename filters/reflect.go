@@ -3,7 +3,7 @@ package filters
 import "framegate/engine"
 
 func init() {
-	register[reflectMessage](Kind{Type: "reflect", Aliases: []string{"Reflector"}, Hooks: engine.OnHTTP, Ends: true, Closing: true, Writes: []string{"http.response.status"}})
+	register[reflectMessage](Kind{Type: "reflect", Family: Answers, Aliases: []string{"Reflector"}, Hooks: engine.OnHTTP, Ends: true, Closing: true, Writes: []string{"http.response.status"}})
 }
 
 // Answers the HTTP request with the message as the filters before have left it:

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[removeAttribute](Kind{Type: "remove-attribute", Aliases: []string{"RemoveAttributeFilter"}, Hooks: engine.OnAny})
+	register[removeAttribute](Kind{Type: "remove-attribute", Family: Transform, Aliases: []string{"RemoveAttributeFilter"}, Hooks: engine.OnAny})
 }
 
 // Removes attributes that filters or scripts have set, and passes whether they were

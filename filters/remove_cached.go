@@ -3,7 +3,7 @@ package filters
 import "framegate/engine"
 
 func init() {
-	register[removeCached](Kind{Type: "remove-cached", Aliases: []string{"RemoveCachedAttributeFilter"}, Hooks: engine.OnAny})
+	register[removeCached](Kind{Type: "remove-cached", Family: Transform, Aliases: []string{"RemoveCachedAttributeFilter"}, Hooks: engine.OnAny})
 }
 
 // Forgets a value that cache-attribute has kept. It passes whether there was one or

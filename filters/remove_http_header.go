@@ -3,7 +3,7 @@ package filters
 import "framegate/engine"
 
 func init() {
-	register[removeHTTPHeader](Kind{Type: "remove-http-header", Hooks: engine.OnHTTP, Writes: []string{"http.headers"}})
+	register[removeHTTPHeader](Kind{Type: "remove-http-header", Family: Transform, Hooks: engine.OnHTTP, Writes: []string{"http.headers"}})
 }
 
 // Removes all headers of a name from the request that the remote host gets, or

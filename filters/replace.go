@@ -10,7 +10,7 @@ import (
 )
 
 func init() {
-	register[replace](Kind{Type: "replace", Aliases: []string{"string-replace", "StringReplaceFilter"}, Hooks: engine.OnAny})
+	register[replace](Kind{Type: "replace", Family: Transform, Aliases: []string{"string-replace", "StringReplaceFilter"}, Hooks: engine.OnAny})
 }
 
 // maxMatches bounds what one message can make replace do.

@@ -7,7 +7,9 @@ import (
 	"framegate/engine/wire"
 )
 
-func init() { register[replyFrame](Kind{Type: "reply-frame", Hooks: engine.OnFrame, Ends: true}) }
+func init() {
+	register[replyFrame](Kind{Type: "reply-frame", Family: Answers, Hooks: engine.OnFrame, Ends: true})
+}
 
 // Answers the sender instead of passing the message on: the other side never
 // gets it. The answer runs through no policy. The policy passes; the traffic log

@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register[restoreMessage](Kind{Type: "restore-message", Aliases: []string{"RestoreMessageFilter"}, Hooks: engine.OnHTTP | engine.OnFrame})
+	register[restoreMessage](Kind{Type: "restore-message", Family: Transform, Aliases: []string{"RestoreMessageFilter"}, Hooks: engine.OnHTTP | engine.OnFrame})
 }
 
 // Makes content.body what store-message has kept: body and kind, so that a text

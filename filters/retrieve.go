@@ -10,7 +10,7 @@ import (
 
 func init() {
 	register[retrieve](Kind{
-		Type: "retrieve", Hooks: engine.OnHTTP,
+		Type: "retrieve", Family: Transform, Hooks: engine.OnHTTP,
 		Aliases: []string{"retrieve-from-http-header", "retrieve-from-query", "retrieve-from-cookie", "retrieve-path-parameter"},
 	})
 }

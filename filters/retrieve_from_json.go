@@ -13,7 +13,7 @@ import (
 
 func init() {
 	register[retrieveFromJSON](Kind{
-		Type: "retrieve-from-json", Aliases: []string{"json-path", "JSONPathFilter"}, Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"},
+		Type: "retrieve-from-json", Family: Transform, Aliases: []string{"json-path", "JSONPathFilter"}, Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"},
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register[rewriteURL](Kind{Type: "rewrite-url", Aliases: []string{"URLRewriteFilter"}, Hooks: engine.OnHTTP})
+	register[rewriteURL](Kind{Type: "rewrite-url", Family: Routing, Aliases: []string{"URLRewriteFilter"}, Hooks: engine.OnHTTP})
 }
 
 // Replaces the path and query that connection asks the host for. Filters after

@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	register[script](Kind{Type: "script", Aliases: []string{"JavaScriptFilter"}, Hooks: engine.OnAny})
+	register[script](Kind{Type: "script", Family: Flow, Aliases: []string{"JavaScriptFilter"}, Hooks: engine.OnAny})
 }
 
 // Calls a function of a script with the message: true passes, false fails, and a

@@ -9,7 +9,7 @@ import (
 	"framegate/engine/wire"
 )
 
-func init() { register[sendFrame](Kind{Type: "send-frame", Hooks: engine.OnFrame}) }
+func init() { register[sendFrame](Kind{Type: "send-frame", Family: Answers, Hooks: engine.OnFrame}) }
 
 // Sends a new message to the client or to the server, before the one that the
 // policy runs on, which goes on its own way. It runs through no policy; the traffic

@@ -6,7 +6,9 @@ import (
 	"framegate/engine"
 )
 
-func init() { register[setAttribute](Kind{Type: "set-attribute", Hooks: engine.OnAny}) }
+func init() {
+	register[setAttribute](Kind{Type: "set-attribute", Family: Transform, Hooks: engine.OnAny})
+}
 
 // Sets an attribute of the message. What an upgrade policy sets, frame policies
 // read in websock.context; what is named websock.session.NAME is kept for the

@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register[setMessage](Kind{Type: "set-message", Aliases: []string{"ChangeMessageFilter"}, Hooks: engine.OnHTTP | engine.OnFrame, Writes: []string{"content.body"}})
+	register[setMessage](Kind{Type: "set-message", Family: Transform, Aliases: []string{"ChangeMessageFilter"}, Hooks: engine.OnHTTP | engine.OnFrame, Writes: []string{"content.body"}})
 }
 
 // Replaces content.body. On a data message that is what goes on, in the kind it

@@ -3,7 +3,7 @@ package filters
 import "framegate/engine"
 
 func init() {
-	register[setResponseStatus](Kind{Type: "set-response-status", Aliases: []string{"SetResponseStatusFilter"}, Hooks: engine.OnAny})
+	register[setResponseStatus](Kind{Type: "set-response-status", Family: Answers, Aliases: []string{"SetResponseStatusFilter"}, Hooks: engine.OnAny})
 }
 
 // Says how the run of the hook's policy has ended, whatever its arrows say. After a

@@ -10,7 +10,7 @@ import (
 
 func init() {
 	register[staticRouter](Kind{
-		Type: "static-router", Aliases: []string{"StaticRouterFilter"}, Hooks: engine.OnHTTP,
+		Type: "static-router", Family: Routing, Aliases: []string{"StaticRouterFilter"}, Hooks: engine.OnHTTP,
 		Writes: []string{"http.destination.host", "http.destination.port", "http.destination.protocol"},
 	})
 }

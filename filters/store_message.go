@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[storeMessage](Kind{Type: "store-message", Aliases: []string{"StoreMessageFilter"}, Hooks: engine.OnHTTP | engine.OnFrame})
+	register[storeMessage](Kind{Type: "store-message", Family: Transform, Aliases: []string{"StoreMessageFilter"}, Hooks: engine.OnHTTP | engine.OnFrame})
 }
 
 // Keeps content.body in an attribute, for restore-message: with its kind, text or

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register[switchFilter](Kind{Type: "switch", Aliases: []string{"SwitchFilter"}, Hooks: engine.OnAny})
+	register[switchFilter](Kind{Type: "switch", Family: Flow, Aliases: []string{"SwitchFilter"}, Hooks: engine.OnAny})
 }
 
 // Runs the policy of the first case that a value meets, and ends as that policy

@@ -3,6 +3,7 @@ package filters
 import (
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,5 +156,13 @@ func TestAliasesFindTheType(t *testing.T) {
 	}
 	if _, ok := Lookup("nothing"); ok {
 		t.Error("a type that is not there was found")
+	}
+}
+
+func TestEveryTypeHasAFamily(t *testing.T) {
+	for _, k := range All() {
+		if !slices.Contains(Families(), k.Family) {
+			t.Errorf("%s is for nothing that lists know: %q", k.Type, k.Family)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func init() {
-	register[threateningContent](Kind{Type: "threatening-content", Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}})
+	register[threateningContent](Kind{Type: "threatening-content", Family: Access, Hooks: engine.OnHTTP | engine.OnFrame, Reads: []string{"content.body"}})
 }
 
 // Passes when nothing in the message looks like an attack: neither in its body, nor in the

@@ -11,7 +11,7 @@ import (
 
 func init() {
 	register[throttling](Kind{
-		Type: "throttling", Aliases: []string{"MaximumNumberMsgsFilter"}, Hooks: engine.OnHTTP | engine.OnFrame, Writes: []string{"limit.wait"},
+		Type: "throttling", Family: Limits, Aliases: []string{"MaximumNumberMsgsFilter"}, Hooks: engine.OnHTTP | engine.OnFrame, Writes: []string{"limit.wait"},
 	})
 }
 

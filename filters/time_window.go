@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	register[timeWindow](Kind{Type: "time-window", Hooks: engine.OnAny})
+	register[timeWindow](Kind{Type: "time-window", Family: Access, Hooks: engine.OnAny})
 }
 
 // Passes at the times that it says: on some days of the week, between two times of

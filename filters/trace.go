@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register[trace](Kind{Type: "trace", Aliases: []string{"TraceFilter"}, Hooks: engine.OnAny})
+	register[trace](Kind{Type: "trace", Family: Notes, Aliases: []string{"TraceFilter"}, Hooks: engine.OnAny})
 }
 
 // Writes a line to the trail of this run, for the console, tail and policy tests

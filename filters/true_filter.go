@@ -2,7 +2,7 @@ package filters
 
 import "framegate/engine"
 
-func init() { register[trueFilter](Kind{Type: "true-filter", Hooks: engine.OnAny}) }
+func init() { register[trueFilter](Kind{Type: "true-filter", Family: Flow, Hooks: engine.OnAny}) }
 
 // Passes, whatever the message is. At the end of a failure path it says that the
 // failure has been dealt with: the policy passes. As in Axway's True filter.

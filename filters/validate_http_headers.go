@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register[validateHTTPHeaders](Kind{Type: "validate-http-headers", Aliases: []string{"HttpHeaderAttrContentFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}})
+	register[validateHTTPHeaders](Kind{Type: "validate-http-headers", Family: Access, Aliases: []string{"HttpHeaderAttrContentFilter"}, Hooks: engine.OnHTTP, Reads: []string{"http.headers"}})
 }
 
 // Passes when every header that it names is as it should be, and no header at

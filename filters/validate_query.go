@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register[validateQuery](Kind{Type: "validate-query", Hooks: engine.OnHTTP, Reads: []string{"http.querystring"}})
+	register[validateQuery](Kind{Type: "validate-query", Family: Access, Hooks: engine.OnHTTP, Reads: []string{"http.querystring"}})
 }
 
 // Passes when every query parameter that it names is as it should be, and no

@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register[validateSelector](Kind{Type: "validate-selector", Aliases: []string{"MessageAttrContentFilter"}, Hooks: engine.OnAny})
+	register[validateSelector](Kind{Type: "validate-selector", Family: Access, Aliases: []string{"MessageAttrContentFilter"}, Hooks: engine.OnAny})
 }
 
 // Passes when every value that it names is as it should be: attributes, or texts made

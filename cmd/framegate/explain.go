@@ -76,19 +76,18 @@ func manualOf(what string) (doc *filters.Doc, ok bool, err error) {
 
 // explainAll lists what can be explained.
 func explainAll(out io.Writer) error {
-	var types []string
-	for _, k := range filters.All() {
-		types = append(types, k.Type)
+	var types strings.Builder
+	for _, family := range filters.Families() {
+		fmt.Fprintf(&types, "  %s\n%s\n", family, filters.Wrap(strings.Join(filters.OfFamily(family), ", "), "    "))
 	}
 	_, err := fmt.Fprintf(out, `The parts of a configuration:
   %s
 The types of filters (framegate list filters says what each does):
-%s
-The values that a message has (framegate list attributes):
+%sThe values that a message has (framegate list attributes):
   the name of an attribute, such as websock.context
 How fields of filters name them:
   selectors
-`, strings.Join(policies.References(), ", "), filters.Wrap(strings.Join(types, ", "), "  "))
+`, strings.Join(policies.References(), ", "), types.String())
 	return err
 }
 

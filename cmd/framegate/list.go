@@ -13,8 +13,9 @@ import (
 )
 
 type listCommand struct {
-	What string `arg:"" enum:"filters,attributes,policies,websockets" default:"filters" help:"What to list: ${enum} (${default})."`
-	Dir  string `arg:"" placeholder:"DIR" default:"." help:"The gateway's directory, for policies and websockets (${default})."`
+	What     string `arg:"" enum:"filters,attributes,policies,websockets" default:"filters" help:"What to list: ${enum} (${default})."`
+	Markdown bool   `help:"Print the filters as a Markdown table of names."`
+	Dir      string `arg:"" placeholder:"DIR" default:"." help:"The gateway's directory, for policies and websockets (${default})."`
 }
 
 func (listCommand) Help() string {
@@ -27,6 +28,9 @@ func (listCommand) Help() string {
 
 // Run prints one line for each.
 func (c *listCommand) Run(ctx context.Context, std stdio) error {
+	if c.Markdown {
+		return c.listMarkdown(std)
+	}
 	out := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	defer out.Flush()
 	switch c.What {
@@ -59,15 +63,42 @@ func (c *listCommand) Run(ctx context.Context, std stdio) error {
 	return nil
 }
 
+// listFilters prints the filter types by what they are for.
 func listFilters(out *tabwriter.Writer) error {
-	for _, k := range filters.All() {
-		doc, err := k.Doc()
-		if err != nil {
-			return err
+	for i, family := range filters.Families() {
+		if i > 0 {
+			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\n", k.Type, k.Hooks, doc.Summary)
+		fmt.Fprintf(out, "%s\n", family)
+		for _, k := range filters.All() {
+			if k.Family != family {
+				continue
+			}
+			doc, err := k.Doc()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "  %s\t%s\t%s\n", k.Type, hookWords(k.Hooks), doc.Summary)
+		}
 	}
 	return nil
+}
+
+// hookWords says shortly where a filter makes sense.
+func hookWords(h engine.Hook) string {
+	var words []string
+	for _, w := range []struct {
+		hooks engine.Hook
+		word  string
+	}{{engine.OnUpgrade, "upgrade"}, {engine.OnRequest, "request"}, {engine.OnFrame, "frames"}, {engine.OnClose, "close"}} {
+		if h&w.hooks != 0 {
+			words = append(words, w.word)
+		}
+	}
+	if len(words) == 4 {
+		return "everywhere"
+	}
+	return strings.Join(words, ", ")
 }
 
 // listAttributes prints what messages have: attributes of the engine, and those that only filters set.
@@ -89,6 +120,18 @@ func listAttributes(out *tabwriter.Writer) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		fmt.Fprintf(out, "%s\t%s\n", name, texts[name])
+	}
+	return nil
+}
+
+// listMarkdown prints one row for each family of filters.
+func (c *listCommand) listMarkdown(std stdio) error {
+	if c.What != "filters" {
+		return usagef("--markdown is for filters")
+	}
+	fmt.Fprint(std.out, "| | |\n|---|---|\n")
+	for _, family := range filters.Families() {
+		fmt.Fprintf(std.out, "| %s | `%s` |\n", family, strings.Join(filters.OfFamily(family), "` `"))
 	}
 	return nil
 }
