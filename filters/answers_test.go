@@ -89,7 +89,7 @@ policies:
 	says(t, c, "fail", `mended: filter "check" failed: ${content.body}: not is-not "fail"`)
 	says(t, c, "too long", `mended: filter "aborts" of policy "client" aborted: too long`)
 	<-g.reached
-	g.open("/second")
+	says(t, g.open("/second"), "first", "first")
 	if head := <-g.reached; !strings.HasPrefix(head, "/second\n") {
 		t.Errorf("reached %s", head)
 	}

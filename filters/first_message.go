@@ -10,7 +10,7 @@ import (
 )
 
 func init() {
-	register[firstMessage](Kind{Type: "first-message", Hooks: engine.OnUpgrade, Early: true, Writes: []string{"content.body"}})
+	register[firstMessage](Kind{Type: "first-message", Family: Routing, Hooks: engine.OnUpgrade, Early: true, Writes: []string{"content.body"}})
 }
 
 // Lets the upgrade policy decide by the client's first message: who it is, by a
