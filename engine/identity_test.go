@@ -49,7 +49,23 @@ type identified struct {
 	*running
 	*clock
 	host *wsHost
+	mu   sync.Mutex
 	ids  []*Identity
+
+	meanwhile atomic.Pointer[func()] // happens between an upgrade's identity and its connection
+}
+
+// are gives the next clients other identities.
+func (i *identified) are(ids []*Identity) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.ids = ids
+}
+
+func (i *identified) identities() []*Identity {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.ids
 }
 
 func withIdentities(t *testing.T, w *Websocket, ids ...*Identity) *identified {
@@ -57,7 +73,7 @@ func withIdentities(t *testing.T, w *Websocket, ids ...*Identity) *identified {
 	i := &identified{host: newWSHost(t), clock: &clock{}, ids: ids}
 	w.Path = "/"
 	w.Upgrade = policyOf("admit", filterFunc(func(m *Message) (bool, error) {
-		for _, id := range i.ids {
+		for _, id := range i.identities() {
 			if err := m.Identify(id); errors.Is(err, ErrRevoked) || errors.Is(err, ErrExpired) {
 				m.Fail(401, "%v", err)
 				return false, nil
@@ -66,7 +82,12 @@ func withIdentities(t *testing.T, w *Websocket, ids ...*Identity) *identified {
 			}
 		}
 		return true, nil
-	}), dial{i.host.address})
+	}), filterFunc(func(m *Message) (bool, error) {
+		if happens := i.meanwhile.Load(); happens != nil {
+			(*happens)()
+		}
+		return dial{i.host.address}.Run(m)
+	}))
 	i.running = startGateway(t, snapshotOf(w), func(g *Gateway) { g.Clock, g.State = i.now, &mapState{} })
 	return i
 }
@@ -97,10 +118,10 @@ func (i *identified) refusal() int {
 func TestTheEarliestExpiryEndsTheSession(t *testing.T) {
 	modes(t, func(t *testing.T, w *Websocket) {
 		i := withIdentities(t, w)
-		i.ids = []*Identity{
+		i.are([]*Identity{
 			{Subject: "app", Method: "api-key", Expires: i.now().Add(time.Minute)},
 			{Subject: "alice", Method: "jwt", Expires: i.now().Add(time.Hour)},
-		}
+		})
 		client, host := i.open()
 		if got := i.only().Subject(); got != "alice" {
 			t.Errorf("the subject is %q, want the last", got)
@@ -116,7 +137,7 @@ func TestTheEarliestExpiryEndsTheSession(t *testing.T) {
 
 func TestAnIdentityThatHasExpiredIsRefused(t *testing.T) {
 	i := withIdentities(t, &Websocket{})
-	i.ids = []*Identity{{Subject: "alice", Method: "jwt", Expires: i.now()}}
+	i.are([]*Identity{{Subject: "alice", Method: "jwt", Expires: i.now()}})
 	if status := i.refusal(); status != 401 {
 		t.Errorf("the upgrade got %d", status)
 	}
@@ -130,7 +151,7 @@ func TestAWarningComesBeforeTheExpiry(t *testing.T) {
 			t.Fatal(err)
 		}
 		expires := i.now().Add(time.Hour)
-		i.ids = []*Identity{{Subject: "alice", Method: "jwt", Expires: expires, Warning: &Warning{30 * time.Second, text}}}
+		i.are([]*Identity{{Subject: "alice", Method: "jwt", Expires: expires, Warning: &Warning{30 * time.Second, text}}})
 		client, host := i.open()
 		i.turn(time.Hour - 31*time.Second)
 		i.Sweep()
@@ -164,7 +185,7 @@ func renewing(i **identified) *Websocket {
 func TestARenewalMovesTheExpiry(t *testing.T) {
 	var i *identified
 	i = withIdentities(t, renewing(&i))
-	i.ids = []*Identity{{Subject: "alice", Method: "jwt", Expires: i.now().Add(time.Minute)}}
+	i.are([]*Identity{{Subject: "alice", Method: "jwt", Expires: i.now().Add(time.Minute)}})
 	client, host := i.open()
 	say := func(body, want string) {
 		t.Helper()
@@ -212,7 +233,7 @@ func TestARevocationClosesSessionsAndRefusesNewOnes(t *testing.T) {
 	modes(t, func(t *testing.T, w *Websocket) {
 		for _, handle := range []string{"subject:alice", "jti:1"} {
 			i := withIdentities(t, w)
-			i.ids = []*Identity{{Subject: "app", Method: "api-key"}, {Subject: "alice", Method: "jwt", Handles: []string{"jti:1"}}}
+			i.are([]*Identity{{Subject: "app", Method: "api-key"}, {Subject: "alice", Method: "jwt", Handles: []string{"jti:1"}}})
 			client, host := i.open()
 			for _, other := range []string{"subject:bob", "jti:2", "alice"} {
 				if n, err := i.Revoke(Revocation{Handle: other}); n != 0 || err != nil {
@@ -235,7 +256,7 @@ func TestARevocationClosesSessionsAndRefusesNewOnes(t *testing.T) {
 
 func TestARevocationCanBeTakenBack(t *testing.T) {
 	i := withIdentities(t, &Websocket{})
-	i.ids = []*Identity{{Subject: "alice", Method: "basic"}}
+	i.are([]*Identity{{Subject: "alice", Method: "basic"}})
 	if _, err := i.Revoke(Revocation{Handle: "subject:alice"}); err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +276,7 @@ func TestARevocationCanBeTakenBack(t *testing.T) {
 func TestARevocationOfWhatWasIssuedBefore(t *testing.T) {
 	i := withIdentities(t, &Websocket{})
 	now := i.now()
-	i.ids = []*Identity{{Subject: "alice", Method: "jwt", Issued: now}}
+	i.are([]*Identity{{Subject: "alice", Method: "jwt", Issued: now}})
 	client, host := i.open()
 	if n, err := i.Revoke(Revocation{Handle: "subject:alice", IssuedBefore: now.Add(time.Second)}); n != 1 || err != nil {
 		t.Fatalf("closed %d, %v", n, err)
@@ -264,21 +285,20 @@ func TestARevocationOfWhatWasIssuedBefore(t *testing.T) {
 	if status := i.refusal(); status != 401 {
 		t.Errorf("the old token got %d", status)
 	}
-	i.ids = []*Identity{{Subject: "alice", Method: "jwt", Issued: now.Add(time.Second)}}
+	i.are([]*Identity{{Subject: "alice", Method: "jwt", Issued: now.Add(time.Second)}})
 	i.open()
 }
 
 // A revocation that comes while the upgrade is under way is not missed.
 func TestARevocationOvertakesAnUpgrade(t *testing.T) {
 	i := withIdentities(t, &Websocket{})
-	i.ids = []*Identity{{Subject: "alice", Method: "basic"}}
-	admit := i.next.Ports["public"].Websockets[0].Upgrade
-	admit.Nodes[1].Filter = filterFunc(func(m *Message) (bool, error) {
+	i.are([]*Identity{{Subject: "alice", Method: "basic"}})
+	revoke := func() {
 		if n, err := i.Revoke(Revocation{Handle: "subject:alice"}); n != 0 || err != nil {
 			t.Errorf("closed %d, %v", n, err)
 		}
-		return dial{i.host.address}.Run(m)
-	})
+	}
+	i.meanwhile.Store(&revoke)
 	client, host := pair(t, i.address, i.host, "/")
 	i.endsWith(client, host, "revocation", wire.CloseUnauthorized, "authentication revoked")
 }
@@ -304,13 +324,13 @@ func TestRecheck(t *testing.T) {
 		i := withIdentities(t, w)
 		var checks atomic.Int32
 		var answer atomic.Pointer[error]
-		i.ids = []*Identity{{Subject: "alice", Method: "oauth", Recheck: &Recheck{5 * time.Minute, func(context.Context) error {
+		i.are([]*Identity{{Subject: "alice", Method: "oauth", Recheck: &Recheck{5 * time.Minute, func(context.Context) error {
 			defer checks.Add(1)
 			if err := answer.Load(); err != nil {
 				return *err
 			}
 			return nil
-		}}}}
+		}}}})
 		client, host := i.open()
 		due := func(n int32) {
 			t.Helper()
@@ -336,12 +356,12 @@ func TestRecheck(t *testing.T) {
 func TestAReloadChecksWhatDependsOnTheConfiguration(t *testing.T) {
 	i := withIdentities(t, &Websocket{Hash: "same"})
 	var removed atomic.Bool
-	i.ids = []*Identity{{Subject: "alice", Method: "api-key", Recheck: &Recheck{0, func(context.Context) error {
+	i.are([]*Identity{{Subject: "alice", Method: "api-key", Recheck: &Recheck{0, func(context.Context) error {
 		if removed.Load() {
 			return ErrRevoked
 		}
 		return nil
-	}}}}
+	}}}})
 	client, host := i.open()
 	again := snapshotOf(&Websocket{Path: "/", Hash: "same", Upgrade: i.next.Ports["public"].Websockets[0].Upgrade})
 	i.reload(again)

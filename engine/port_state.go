@@ -124,7 +124,7 @@ func (s *portState) end(l *listener) {
 		}
 		c.http.ending.Store(true)
 		if !c.http.busy.Load() {
-			c.SetReadDeadline(longAgo)
+			c.Conn.SetReadDeadline(longAgo) // past whatever the request is allowed
 		}
 	}
 }

@@ -65,6 +65,17 @@ func Families() []Family {
 	return []Family{Identity, Access, Limits, Routing, Flow, Transform, Answers, Notes}
 }
 
+// OfFamily lists the filter types of a family, sorted.
+func OfFamily(f Family) []string {
+	var types []string
+	for _, k := range All() {
+		if k.Family == f {
+			types = append(types, k.Type)
+		}
+	}
+	return types
+}
+
 // table is all the filter types, by name and alias.
 var table = map[string]*Kind{}
 

@@ -78,13 +78,7 @@ func manualOf(what string) (doc *filters.Doc, ok bool, err error) {
 func explainAll(out io.Writer) error {
 	var types strings.Builder
 	for _, family := range filters.Families() {
-		var of []string
-		for _, k := range filters.All() {
-			if k.Family == family {
-				of = append(of, k.Type)
-			}
-		}
-		fmt.Fprintf(&types, "  %s\n%s\n", family, filters.Wrap(strings.Join(of, ", "), "    "))
+		fmt.Fprintf(&types, "  %s\n%s\n", family, filters.Wrap(strings.Join(filters.OfFamily(family), ", "), "    "))
 	}
 	_, err := fmt.Fprintf(out, `The parts of a configuration:
   %s

@@ -13,8 +13,9 @@ import (
 )
 
 type listCommand struct {
-	What string `arg:"" enum:"filters,attributes,policies,websockets" default:"filters" help:"What to list: ${enum} (${default})."`
-	Dir  string `arg:"" placeholder:"DIR" default:"." help:"The gateway's directory, for policies and websockets (${default})."`
+	What     string `arg:"" enum:"filters,attributes,policies,websockets" default:"filters" help:"What to list: ${enum} (${default})."`
+	Markdown bool   `help:"Print the filters as a Markdown table of names."`
+	Dir      string `arg:"" placeholder:"DIR" default:"." help:"The gateway's directory, for policies and websockets (${default})."`
 }
 
 func (listCommand) Help() string {
@@ -27,6 +28,9 @@ func (listCommand) Help() string {
 
 // Run prints one line for each.
 func (c *listCommand) Run(ctx context.Context, std stdio) error {
+	if c.Markdown {
+		return c.listMarkdown(std)
+	}
 	out := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	defer out.Flush()
 	switch c.What {
@@ -116,6 +120,18 @@ func listAttributes(out *tabwriter.Writer) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		fmt.Fprintf(out, "%s\t%s\n", name, texts[name])
+	}
+	return nil
+}
+
+// listMarkdown prints one row for each family of filters.
+func (c *listCommand) listMarkdown(std stdio) error {
+	if c.What != "filters" {
+		return usagef("--markdown is for filters")
+	}
+	fmt.Fprint(std.out, "| | |\n|---|---|\n")
+	for _, family := range filters.Families() {
+		fmt.Fprintf(std.out, "| %s | `%s` |\n", family, strings.Join(filters.OfFamily(family), "` `"))
 	}
 	return nil
 }

@@ -38,20 +38,20 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// The tables of keys are what the source says.
+// The tables of keys and filters are what the source says.
 func TestReadmeTables(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables := regexp.MustCompile("(?s)<!-- framegate explain ([a-z-]+) --markdown -->\n(.*?)<!-- end -->").FindAllStringSubmatch(string(text), -1)
+	tables := regexp.MustCompile("(?s)<!-- framegate ([a-z -]+) --markdown -->\n(.*?)<!-- end -->").FindAllStringSubmatch(string(text), -1)
 	if len(tables) == 0 {
 		t.Fatal("the README has no table of keys")
 	}
 	for _, table := range tables {
-		want, problems, code := cli(t, "explain", table[1], "--markdown")
+		want, problems, code := cli(t, append(strings.Fields(table[1]), "--markdown")...)
 		if code != 0 || want != table[2] {
-			t.Errorf("replace the table of %s by what framegate explain %s --markdown prints (exit %d %s):\n%s", table[1], table[1], code, problems, want)
+			t.Errorf("replace the table by what framegate %s --markdown prints (exit %d %s):\n%s", table[1], code, problems, want)
 		}
 	}
 }
