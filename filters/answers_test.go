@@ -3,6 +3,8 @@ package filters_test
 import (
 	"strings"
 	"testing"
+
+	"framegate/engine"
 )
 
 func TestStatusesAndRedirectsAreAnswered(t *testing.T) {
@@ -93,8 +95,10 @@ policies:
 	if head := <-g.reached; !strings.HasPrefix(head, "/second\n") {
 		t.Errorf("reached %s", head)
 	}
-	if r := recorded(g); r[len(r)-1].Outcome != "connected" {
-		t.Errorf("recorded as %s", r[len(r)-1].Outcome)
+	for _, r := range recorded(g) {
+		if r.Kind == engine.UpgradeRecord && r.Path == "/second" && r.Outcome != "connected" {
+			t.Errorf("recorded as %s", r.Outcome)
+		}
 	}
 	g.refuses(500, "/broken")
 	g.refuses(403, "/closed")
