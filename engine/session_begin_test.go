@@ -44,17 +44,18 @@ func (r *running) only() *Session {
 }
 
 // gone waits until no session is open, and returns the record of the last close.
-func (r *running) gone() Record {
+func (r *running) gone() (last Record) {
 	r.t.Helper()
-	eventually(r.t, "all sessions have ended", func() bool { return r.Sessions().Len() == 0 })
-	records, _ := r.Journal().Read(0, DefaultJournal)
-	for i := len(records) - 1; i >= 0; i-- {
-		if records[i].Kind == CloseRecord {
-			return records[i]
+	eventually(r.t, "all sessions have ended, and the last one's close is recorded", func() bool {
+		records, _ := r.Journal().Read(0, DefaultJournal)
+		for _, record := range records {
+			if record.Kind == CloseRecord {
+				last = record
+			}
 		}
-	}
-	r.t.Fatal("no close was recorded")
-	return Record{}
+		return r.Sessions().Len() == 0 && last.Kind == CloseRecord
+	})
+	return last
 }
 
 // gets receives one message or control frame and compares it.
