@@ -3,6 +3,8 @@ package filters_test
 import (
 	"strings"
 	"testing"
+
+	"framegate/engine"
 )
 
 func TestStatusesAndRedirectsAreAnswered(t *testing.T) {
@@ -89,12 +91,14 @@ policies:
 	says(t, c, "fail", `mended: filter "check" failed: ${content.body}: not is-not "fail"`)
 	says(t, c, "too long", `mended: filter "aborts" of policy "client" aborted: too long`)
 	<-g.reached
-	g.open("/second")
+	says(t, g.open("/second"), "first", "first")
 	if head := <-g.reached; !strings.HasPrefix(head, "/second\n") {
 		t.Errorf("reached %s", head)
 	}
-	if r := recorded(g); r[len(r)-1].Outcome != "connected" {
-		t.Errorf("recorded as %s", r[len(r)-1].Outcome)
+	for _, r := range recorded(g) {
+		if r.Kind == engine.UpgradeRecord && r.Path == "/second" && r.Outcome != "connected" {
+			t.Errorf("recorded as %s", r.Outcome)
+		}
 	}
 	g.refuses(500, "/broken")
 	g.refuses(403, "/closed")

@@ -1,12 +1,12 @@
 package filters
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"framegate/engine"
+	"framegate/engine/jsonbytes"
 )
 
 // tokenPlace is where a token comes from, and what becomes of it.
@@ -46,6 +46,7 @@ type tokenPlace struct {
 	MaxToken engine.Size `yaml:"maxToken" default:"16KiB" min:"64" max:"64KiB"`
 
 	places []keyPlace
+	path   jsonbytes.Path
 	realm  string // quoted
 }
 
@@ -56,6 +57,9 @@ func (f *tokenPlace) prepare(env *Env) (err error) {
 	}
 	if err := f.preparePlaces(); err != nil {
 		return err
+	}
+	if f.path, err = jsonbytes.ParsePath(f.Pointer); err != nil {
+		return wrong("pointer", "write a JSON Pointer such as /token", "%w", err)
 	}
 	inMessages := f.Pointer != "" || !f.Token.IsZero()
 	switch {
@@ -196,13 +200,11 @@ func (f *tokenPlace) inAttribute(m *engine.Message) (string, error) {
 
 // inBody is the text that the pointer finds in a message; empty when there is none.
 func (f *tokenPlace) inBody(m *engine.Message) string {
-	var body any
-	if json.Unmarshal(m.Body(), &body) != nil {
+	raw, found, err := jsonbytes.Find(m.Body(), f.path)
+	if err != nil || !found || raw[0] != '"' {
 		return ""
 	}
-	v, _ := pointedAt(body, f.Pointer)
-	token, _ := v.(string)
-	return token
+	return string(jsonbytes.AppendText(nil, raw))
 }
 
 // isToken68 tells whether a text may be a bearer token: "1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=""

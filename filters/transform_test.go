@@ -199,6 +199,7 @@ policies:
 			t.Errorf("read %d %q, %v; want %d %q", got, p, err, op, want)
 		}
 	}
+	says(t, c, "first", "first") // a session is listed a little after its 101
 	id := g.Sessions().All()[0].ID
 	says(t, c, "tell", "you are "+id)
 	read(websocket.BinaryMessage, "\x00\xff\xfe") // what was sent to the host came back before the message itself

@@ -76,7 +76,13 @@ func checkReadmeGateway(t *testing.T, code string) {
 	if strings.Contains(code, "version:") {
 		write(t, filepath.Join(dir, "gateway.yaml"), code)
 	} else {
-		write(t, filepath.Join(dir, "gateway.yaml"), surroundings)
+		around := surroundings
+		if !strings.Contains(code, "  admit:") { // a policy for messages
+			policy := regexp.MustCompile(`(?m)^  (\w+):$`).FindStringSubmatch(code)
+			around = strings.Replace(around, "onUpgrade: admit", "onUpgrade: admit, onClientFrame: "+policy[1], 1) +
+				"policies: {admit: {filters: [{type: connect-to-url, url: 'ws://chat/'}]}}\n"
+		}
+		write(t, filepath.Join(dir, "gateway.yaml"), around)
 		write(t, filepath.Join(dir, "policies", "readme.yaml"), code)
 	}
 	checkFine(t, dir)

@@ -53,6 +53,7 @@ func (t *transfer) readFrom(fd uintptr) bool {
 		switch errno {
 		case 0:
 			t.n = int(n)
+			received(fd)
 			return true
 		case syscall.EINTR:
 		case syscall.EAGAIN:
@@ -67,6 +68,7 @@ func (t *transfer) readFrom(fd uintptr) bool {
 // writeTo writes until all is written or the connection takes no more; then it
 // returns false, to be called again when it does.
 func (t *transfer) writeTo(fd uintptr) bool {
+	sending()
 	for t.n < len(t.p) {
 		call := syscall.RawSyscall6
 		rest := t.p[t.n:]
