@@ -246,8 +246,16 @@ func (s *server) banner() {
 		fmt.Fprintf(out, "  %-15s http://%s/\n", "console", s.console.Address())
 	}
 	if first != "" {
-		fmt.Fprintf(out, "\nnext:  %s connect %s%s\n       %[1]s tail\n", self(), first, hintFor(s.dir))
+		fmt.Fprintf(out, "\nnext:  %s connect %s%s\n       %[1]s tail%s\n", self(), first, hintFor(s.dir), s.consoleFlag())
 	}
+}
+
+// consoleFlag is what commands need to find the console where it is not at the usual place.
+func (s *server) consoleFlag() string {
+	if s.console == nil || s.console.Address() == "127.0.0.1:8090" {
+		return ""
+	}
+	return " --url http://" + s.console.Address()
 }
 
 // self is how this program was called, for the next command to type.
