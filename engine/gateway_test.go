@@ -136,6 +136,7 @@ type running struct {
 	t       *testing.T
 	address string
 	next    *Snapshot
+	closes  int // that gone has seen
 }
 
 func snapshotOf(websockets ...*Websocket) *Snapshot {

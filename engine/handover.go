@@ -150,7 +150,9 @@ func (s *Session) start(conn net.Conn, c *portConn, head, begun, early []byte) {
 		p.attach()
 	}
 	s.running.Store(2)
+	began := s.snapshot
 	s.gateway.sessions.add(s)
+	s.followOvertaken(began)
 	s.refuseOvertaken()
 	if s.gateway.draining.Load() {
 		s.Stop(Cause{By: "shutdown", Code: wire.CloseGoingAway, Reason: "gateway is shutting down"})

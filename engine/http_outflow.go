@@ -33,7 +33,7 @@ func (x *answering) reply(a *Answer) {
 	}
 	bare := x.q.Method == "HEAD" || a.Status == 204 || a.Status == 304
 	chunked := length < 0 && !bare && x.q.Proto == "HTTP/1.1"
-	if !x.in.discard() || x.c.http.ending.Load() || length < 0 && !bare && !chunked {
+	if !x.spent(a) || x.c.http.ending.Load() || length < 0 && !bare && !chunked {
 		x.close = true
 	}
 	head := x.head(a, length, chunked)
@@ -54,6 +54,16 @@ func (x *answering) reply(a *Answer) {
 	if x.out.err != nil {
 		x.abort()
 	}
+}
+
+// spent tells whether the whole body of the request has been read, so that the
+// next request begins behind it. While a host answers, it may still be sent the
+// body: it is for the host then, however long the host takes.
+func (x *answering) spent(a *Answer) bool {
+	if a.Stream != nil {
+		return x.in.whole.Load()
+	}
+	return x.in.discard()
 }
 
 // head is the status line and the header lines (RFC 9112 §4, §5).

@@ -23,8 +23,8 @@ type recheck struct {
 	p *proof
 }
 
-// add asks about an identity soon, unless that is under way. Only the sweep and
-// the reload call it, which the shutdown waits for.
+// add asks about an identity soon, unless that is under way. Only the sweep, the
+// reload and a session that begins call it, which the shutdown waits for.
 func (r *rechecks) add(s *Session, p *proof, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,17 +101,15 @@ func (st *standing) has(p *proof) bool {
 	return false
 }
 
-// recheckAll asks about the identities that depend on what a reload may have changed.
-func (g *Gateway) recheckAll() {
-	for _, s := range g.sessions.All() {
-		st := s.standing.Load()
-		if st == nil {
-			continue
-		}
-		for _, p := range st.proofs {
-			if p.Recheck != nil && p.Recheck.Every == 0 {
-				g.rechecks.add(s, p, g.now())
-			}
+// recheck asks about the session's identities that depend on what a reload may have changed.
+func (s *Session) recheck() {
+	st := s.standing.Load()
+	if st == nil {
+		return
+	}
+	for _, p := range st.proofs {
+		if p.Recheck != nil && p.Recheck.Every == 0 {
+			s.gateway.rechecks.add(s, p, s.gateway.now())
 		}
 	}
 }

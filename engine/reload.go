@@ -33,7 +33,7 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 		g.problems.Store(&problems)
 		return problems, ErrConfiguration
 	}
-	next.begin()
+	next.begin(g.serves)
 	if old == nil && next.Journal > 0 {
 		g.journal = NewJournal(next.Journal)
 	}
@@ -41,8 +41,9 @@ func (g *Gateway) Reload(ctx context.Context) ([]Problem, error) {
 	g.now_.Store(next)
 	g.attach(next, opened)
 	if old != nil {
-		g.rebind(old, next)
-		g.recheckAll()
+		for _, s := range g.sessions.All() {
+			s.follow(next)
+		}
 		old.release()
 	}
 	g.log.Info("configuration loaded", "revision", next.Revision, "ports", len(next.Ports), "policies", len(next.Policies))
@@ -91,10 +92,11 @@ func (s *Snapshot) start() error {
 }
 
 // begin gives the snapshot its first holder, the gateway, and its websockets
-// the way back to it.
-func (s *Snapshot) begin() {
+// the way back to it. serves tells which of its ports listen.
+func (s *Snapshot) begin(serves func(*Port) bool) {
 	s.refs.Store(1)
 	for _, p := range s.Ports {
+		p.shut = p.Disabled && !serves(p)
 		for _, w := range p.Websockets {
 			w.snapshot = s
 			w.forClients(p.Clients)
@@ -138,26 +140,40 @@ func (g *Gateway) hold() *Snapshot {
 	}
 }
 
-// rebind says to every open session what has become of its websocket.
-func (g *Gateway) rebind(old, next *Snapshot) {
-	for _, s := range g.sessions.All() {
-		w := s.websocket.Load()
-		successor := g.find(next, w)
-		if successor != nil {
-			successor = successor.forClient(s.Client.Addr())
-		}
-		switch {
-		case successor == nil && w.KeepRemoved:
-		case successor == nil:
-			s.drain(g.now())
-		case successor.Hash == w.Hash, successor.OnChange == Migrate && (s.Extensions == "" || !successor.needsMessages()):
-			s.migrate(successor)
-		case successor.OnChange == Migrate:
-			g.log.Warn("session is drained: its peers agreed on an extension, so no policy can run on its frames", "session", s.ID, "extensions", s.Extensions)
-			s.drain(g.now())
-		case successor.OnChange == Drain:
-			s.drain(g.now())
-		}
+// follow makes an open session follow a reload: its websocket may have changed,
+// and so may what proved its identities.
+func (s *Session) follow(next *Snapshot) {
+	s.rebind(next)
+	s.recheck()
+}
+
+// followOvertaken makes a session that has just been added to the table, with the
+// snapshot it began with, follow the reloads that did not see it there.
+func (s *Session) followOvertaken(began *Snapshot) {
+	for next := s.gateway.now_.Load(); next != began; next = s.gateway.now_.Load() {
+		s.follow(next)
+		began = next
+	}
+}
+
+// rebind says to the session what has become of its websocket.
+func (s *Session) rebind(next *Snapshot) {
+	g, w := s.gateway, s.websocket.Load()
+	successor := next.successor(w)
+	if successor != nil {
+		successor = successor.forClient(s.Client.Addr())
+	}
+	switch {
+	case successor == nil && w.KeepRemoved:
+	case successor == nil:
+		s.drain(g.now())
+	case successor.Hash == w.Hash, successor.OnChange == Migrate && (s.Extensions == "" || !successor.needsMessages()):
+		s.migrate(successor)
+	case successor.OnChange == Migrate:
+		g.log.Warn("session is drained: its peers agreed on an extension, so no policy can run on its frames", "session", s.ID, "extensions", s.Extensions)
+		s.drain(g.now())
+	case successor.OnChange == Drain:
+		s.drain(g.now())
 	}
 }
 
@@ -166,11 +182,11 @@ func (w *Websocket) needsMessages() bool {
 	return w.ClientFrame != nil || w.ServerFrame != nil || w.MessageMode
 }
 
-// find returns the websocket that stands where w stood. A port that was disabled
+// successor is the websocket that stands where w stood. A port that was disabled
 // by hand keeps its sessions, unless it was told to drain them.
-func (g *Gateway) find(next *Snapshot, w *Websocket) *Websocket {
-	p := next.Ports[w.Port]
-	if p == nil || p.Disabled && !g.serves(p) {
+func (s *Snapshot) successor(w *Websocket) *Websocket {
+	p := s.Ports[w.Port]
+	if p == nil || p.shut {
 		return nil
 	}
 	for _, candidate := range p.Websockets {
@@ -185,7 +201,10 @@ func (g *Gateway) find(next *Snapshot, w *Websocket) *Websocket {
 func (s *Session) migrate(w *Websocket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.snapshot != nil && w.snapshot.hold() { // nil: it has ended by now
+	if s.snapshot == nil || s.snapshot == w.snapshot { // it has ended by now, or runs by it already
+		return
+	}
+	if w.snapshot.hold() {
 		r := s.concerned()
 		r.old = append(r.old, s.snapshot)
 		s.snapshot = w.snapshot

@@ -236,3 +236,44 @@ func TestSnapshotsCloseWithTheirLastSession(t *testing.T) {
 		t.Error("the snapshot that is served was closed")
 	}
 }
+
+// What is reloaded while an upgrade is on its way holds for its session as well:
+// it goes on by the new policy, or is closed with the others.
+func TestReloadDuringAnUpgrade(t *testing.T) {
+	begin := func(t *testing.T, next func(*wsHost) *Snapshot) (client, h *wsPeer, r *running, c *clock) {
+		host, deciding, decided := newWSHost(t), make(chan struct{}), make(chan struct{})
+		first := version(host, 0, Migrate)
+		first.Ports["public"].Websockets[0].Upgrade = policyOf("admit", dial{host.address}, filterFunc(func(*Message) (bool, error) {
+			close(deciding)
+			<-decided
+			return true, nil
+		}))
+		c = &clock{}
+		r = startGateway(t, first, func(g *Gateway) { g.Clock = c.now })
+		go func() {
+			<-deciding
+			r.reload(next(host))
+			close(decided)
+		}()
+		client, h = pair(t, r.address, host, "/")
+		return client, h, r, c
+	}
+	t.Run("changed", func(t *testing.T) {
+		client, h, _, _ := begin(t, func(host *wsHost) *Snapshot { return version(host, 1, Migrate) })
+		client.send(opText, "hello")
+		h.gets(t, opText, stamped("hello", 1))
+	})
+	t.Run("pinned", func(t *testing.T) {
+		client, h, _, _ := begin(t, func(host *wsHost) *Snapshot { return version(host, 1, Pin) })
+		client.send(opText, "hello")
+		h.gets(t, opText, stamped("hello", 0))
+	})
+	t.Run("removed", func(t *testing.T) {
+		client, h, r, c := begin(t, func(*wsHost) *Snapshot { return snapshotOf() })
+		r.only()
+		c.turn(drainSpread)
+		r.Sweep()
+		client.getsClose(t, wire.CloseServiceRestart, "configuration changed")
+		h.getsClose(t, wire.CloseServiceRestart, "configuration changed")
+	})
+}

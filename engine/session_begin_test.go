@@ -43,19 +43,24 @@ func (r *running) only() *Session {
 	return r.Sessions().All()[0]
 }
 
-// gone waits until no session is open, and returns the record of the last close.
-func (r *running) gone() (last Record) {
+// gone waits until one more close is recorded and no session is open, and
+// returns the record of the last close. A session that has not begun is not open
+// either.
+func (r *running) gone() Record {
 	r.t.Helper()
-	eventually(r.t, "all sessions have ended, and the last one's close is recorded", func() bool {
+	var closes []Record
+	eventually(r.t, "all sessions have ended", func() bool {
+		closes = closes[:0]
 		records, _ := r.Journal().Read(0, DefaultJournal)
-		for _, record := range records {
-			if record.Kind == CloseRecord {
-				last = record
+		for i := range records {
+			if records[i].Kind == CloseRecord {
+				closes = append(closes, records[i])
 			}
 		}
-		return r.Sessions().Len() == 0 && last.Kind == CloseRecord
+		return len(closes) > r.closes && r.Sessions().Len() == 0
 	})
-	return last
+	r.closes = len(closes)
+	return closes[len(closes)-1]
 }
 
 // gets receives one message or control frame and compares it.

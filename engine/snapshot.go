@@ -73,6 +73,8 @@ type Port struct {
 	Websockets      []*Websocket
 	Routes          []*Route
 	At              Position
+
+	shut bool // it was disabled when its snapshot came
 }
 
 // SpeaksTLS tells whether clients come to an address of the port with wss://.

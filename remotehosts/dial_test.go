@@ -283,8 +283,7 @@ func TestEndOfTheUpgrade(t *testing.T) {
 			}
 		}},
 		{"waiting", 504, func(t *testing.T) (*remotehosts.Host, *remotehosts.Call, func()) {
-			var b *backend
-			b = serve(t, nil, func(c net.Conn, _ string) { b.untilClosed(c) })
+			b := serveWaiting(t, func(net.Conn, string) {})
 			return declare(t, b.address, one), call(), func() { <-b.heads }
 		}},
 	} {

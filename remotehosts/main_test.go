@@ -45,7 +45,23 @@ func serve(t *testing.T, config *tls.Config, answer func(c net.Conn, head string
 	return serveAt(t, "127.0.0.1:0", config, answer)
 }
 
+// serveWaiting starts a backend that, after its answer, waits until the gateway
+// closes the connection, and says so.
+func serveWaiting(t *testing.T, answer func(c net.Conn, head string)) *backend {
+	t.Helper()
+	return listen(t, "127.0.0.1:0", nil, func(b *backend, c net.Conn, head string) {
+		answer(c, head)
+		io.Copy(io.Discard, c)
+		b.closed <- struct{}{}
+	})
+}
+
 func serveAt(t *testing.T, address string, config *tls.Config, answer func(c net.Conn, head string)) *backend {
+	t.Helper()
+	return listen(t, address, config, func(_ *backend, c net.Conn, head string) { answer(c, head) })
+}
+
+func listen(t *testing.T, address string, config *tls.Config, answer func(b *backend, c net.Conn, head string)) *backend {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -82,7 +98,7 @@ func serveAt(t *testing.T, address string, config *tls.Config, answer func(c net
 	return b
 }
 
-func (b *backend) handle(c net.Conn, config *tls.Config, answer func(net.Conn, string)) {
+func (b *backend) handle(c net.Conn, config *tls.Config, answer func(*backend, net.Conn, string)) {
 	c.SetDeadline(time.Now().Add(patience))
 	if config != nil {
 		secured := tls.Server(c, config)
@@ -96,13 +112,7 @@ func (b *backend) handle(c net.Conn, config *tls.Config, answer func(net.Conn, s
 		return
 	}
 	b.heads <- head
-	answer(c, head)
-}
-
-// untilClosed reads until the gateway closes the connection, and says so.
-func (b *backend) untilClosed(c net.Conn) {
-	io.Copy(io.Discard, c)
-	b.closed <- struct{}{}
+	answer(b, c, head)
 }
 
 func readHead(c net.Conn) (string, error) {

@@ -19,13 +19,18 @@ import (
 // stands still; the set is started and closed.
 func pooled(t *testing.T, addresses []remotehosts.Addresses, change func(*remotehosts.Definition)) (*remotehosts.Host, *remotehosts.TurnedClock) {
 	t.Helper()
+	clock := remotehosts.NewTurnedClock()
+	return pooledAt(t, clock, addresses, change), clock
+}
+
+func pooledAt(t *testing.T, clock *remotehosts.TurnedClock, addresses []remotehosts.Addresses, change func(*remotehosts.Definition)) *remotehosts.Host {
+	t.Helper()
 	def := definition("chat", "192.0.2.1:9001")
 	def.Addresses, def.Balancing, def.HalfLife = addresses, "round-robin", 10*time.Second
 	def.Ejection = remotehosts.Ejection{First: 5 * time.Second, Most: time.Minute}
 	if change != nil {
 		change(&def)
 	}
-	clock := remotehosts.NewTurnedClock()
 	set, problems := remotehosts.NewSetAt([]remotehosts.Definition{def}, os.DirFS(t.TempDir()), nil, clock)
 	if len(problems) > 0 {
 		t.Fatal(problems[0])
@@ -35,7 +40,7 @@ func pooled(t *testing.T, addresses []remotehosts.Addresses, change func(*remote
 	}
 	t.Cleanup(func() { set.Close() })
 	h, _ := set.Named("chat")
-	return h, clock
+	return h
 }
 
 // group is addresses of one priority.
@@ -137,7 +142,7 @@ func TestLeastConnectionsFillsTheEmptiest(t *testing.T) {
 }
 
 func TestResponseTimePrefersTheQuickAndForgets(t *testing.T) {
-	var clock *remotehosts.TurnedClock
+	clock := remotehosts.NewTurnedClock()
 	slow := serve(t, nil, func(c net.Conn, head string) {
 		clock.Turn(400 * time.Millisecond)
 		accept(c, head)
@@ -146,8 +151,7 @@ func TestResponseTimePrefersTheQuickAndForgets(t *testing.T) {
 		clock.Turn(10 * time.Millisecond)
 		accept(c, head)
 	}).address
-	h, turned := pooled(t, []remotehosts.Addresses{group(3, slow, quick)}, func(d *remotehosts.Definition) { d.Balancing = "response-time" })
-	clock = turned
+	h := pooledAt(t, clock, []remotehosts.Addresses{group(3, slow, quick)}, func(d *remotehosts.Definition) { d.Balancing = "response-time" })
 	if got := taken(t, h, 12); got[slow] != 1 || got[quick] != 11 {
 		t.Errorf("taken: %v; want one try of the slow one (%s)", got, slow)
 	}

@@ -16,15 +16,14 @@ import (
 // answering is a host that answers every upgrade with a text, in which ACCEPT
 // stands for the right Sec-WebSocket-Accept, and then closes or waits.
 func answering(t *testing.T, text string, wait bool) *backend {
-	var b *backend
-	b = serve(t, nil, func(c net.Conn, head string) {
+	answer := func(c net.Conn, head string) {
 		right, _, _ := strings.Cut(strings.SplitAfter(switching(head), "Sec-WebSocket-Accept: ")[1], "\r\n")
 		io.WriteString(c, strings.ReplaceAll(text, "ACCEPT", right))
-		if wait {
-			b.untilClosed(c)
-		}
-	})
-	return b
+	}
+	if wait {
+		return serveWaiting(t, answer)
+	}
+	return serve(t, nil, answer)
 }
 
 // The host's own answer comes whole, whatever its length and framing, and no
@@ -186,11 +185,9 @@ func TestHostThatIsSlow(t *testing.T) {
 		{"in its body", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 1000\r\n\r\n", strings.Repeat("x", 100)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var b *backend
-			b = serve(t, nil, func(c net.Conn, _ string) {
+			b := serveWaiting(t, func(c net.Conn, _ string) {
 				io.WriteString(c, test.at)
 				drip(c, test.slow)
-				b.untilClosed(c)
 			})
 			host := declare(t, b.address, func(d *remotehosts.Definition) { d.ActiveTimeout = active })
 			expectError(t, host, call(), 504, "the answer took longer than 50ms")

@@ -25,6 +25,7 @@ type code struct {
 	params   []string      // the bindings that a copy needs
 	facts    *facts
 	limits   Limits
+	declares bool   // loading runs nothing of the script but declarations
 	keeps    string // what a copy may keep between messages; empty when it is proven to keep nothing
 	shared   bool   // the author's word
 	pool     pool
@@ -59,6 +60,7 @@ func compile(b *bundle, src *Source, limits Limits) (*code, error) {
 	if err := c.checkRegexps(body, tree.File); err != nil {
 		return nil, err
 	}
+	c.declares = onlyDeclares(body)
 	keeps, declared := prove(body)
 	c.keeps = keeps
 	instrument(body, c.facts)

@@ -61,7 +61,10 @@ func (p *Program) load() (c *machine, err error) {
 			c, err = nil, c.panicked(r)
 		}
 	}()
-	began := c.clock()
+	var began time.Time
+	if !c.code.declares {
+		began = c.clock()
+	}
 	p.library.dog.begin(&c.turn, p.library.limits.Load)
 	err = c.start()
 	if err != nil {

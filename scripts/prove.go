@@ -19,7 +19,7 @@ import (
 // expressions without g or y, arrays and objects of constants, and sets and maps of constants that are only read; that
 // writes to none of them, to no global, and to no `this` outside of a class; and in which nothing waits.
 func prove(body *ast.BlockStatement) (keeps string, declared []string) {
-	p := &prover{body: body, module: make(map[string]kind), local: make(map[string]bool)}
+	p := newProver(body)
 	for _, s := range body.List {
 		if p.declare(s); p.found != "" {
 			return p.found, nil
@@ -32,6 +32,20 @@ func prove(body *ast.BlockStatement) (keeps string, declared []string) {
 		}
 	}
 	return "", p.order
+}
+
+// onlyDeclares tells whether the top level is proven to run nothing: no regular
+// expression can be given up while the script is loaded.
+func onlyDeclares(body *ast.BlockStatement) bool {
+	p := newProver(body)
+	for _, s := range body.List {
+		p.declare(s)
+	}
+	return p.found == ""
+}
+
+func newProver(body *ast.BlockStatement) *prover {
+	return &prover{body: body, module: make(map[string]kind), local: make(map[string]bool)}
 }
 
 // kind is what a binding of the top level holds.
