@@ -31,7 +31,8 @@ type addHTTPHeader struct {
 	// To says which message gets the header: the request to the remote host, or the answer to the client.
 	To string `yaml:"to" default:"request" oneof:"request answer"`
 
-	// Overwrite replaces headers of this name that are there already; false adds one more.
+	// Overwrite replaces headers of this name that are there already, and in a request those whose names differ only in _ and -,
+	// which many servers take for the same: a client cannot pass for somebody with an X_User of its own. False adds one more.
 	Overwrite bool `yaml:"overwrite" default:"true"`
 
 	// Base64 encodes the value (RFC 4648 §4).
@@ -52,6 +53,9 @@ func (f *addHTTPHeader) Run(m *engine.Message) (bool, error) {
 	put := headers.Add
 	if f.Overwrite {
 		put = headers.Set
+		if f.To == "request" {
+			removeTwins(headers, f.Header)
+		}
 	}
 	if err := put(f.Header, value); err != nil {
 		return false, fmt.Errorf("add to the %s: %w", f.To, err)

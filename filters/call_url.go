@@ -29,8 +29,8 @@ func init() { register[callURL](Kind{Type: "call-url", Family: Routing, Hooks: e
 //
 // It fails when the answer's status is not one of `ok` (with 403, or 502 after a 5xx),
 // when the host cannot be reached (502), has no connection to spare (503) or takes too
-// long (504), when the answer is too long (502), or when an address is not allowed
-// (403). It aborts when an attribute is not set, or the session ends meanwhile.
+// long (504), when the answer is too long (502), when an address is not allowed (403),
+// or when selectors yield what is no URL or header (400). It aborts when an attribute is not set, or the session ends meanwhile.
 //
 //	filters:
 //	  - type: call-url
@@ -233,8 +233,11 @@ func (f *callURL) check(declared bool, address netip.AddrPort) error {
 func unanswered(m *engine.Message, err error) error {
 	var failed *remotehosts.Error
 	var unknown *remotehosts.UnknownHost
+	var bad *remotehosts.BadURL
 	var forbidden errForbidden
 	switch {
+	case errors.As(err, &bad):
+		m.Fail(400, "url: %v", err)
 	case errors.As(err, &failed):
 		m.Fail(failed.Status, "%v", err)
 	case errors.As(err, &unknown):

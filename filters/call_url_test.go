@@ -1,12 +1,15 @@
 package filters_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"framegate/engine"
@@ -178,8 +181,16 @@ remoteHosts:
 	for _, u := range []string{
 		"http://127.0.0.1" + port, "http://localhost" + port, "http://[::1]" + port, "http://[::ffff:127.0.0.1]" + port, "http://auth/",
 		"http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://100.100.100.200/", "http://0.0.0.0" + port, "http://[64:ff9b::7f00:1]" + port,
+		"http://LOCALHOST" + port, "http://[::ffff:7f00:1]" + port, "http://[fd00:ec2::254]/",
 	} {
 		g.refuses(403, "/chat?u="+u)
+	}
+	// What the C library takes for 127.0.0.1 is either a name that nobody has, or the address, and then refused.
+	for _, host := range []string{"127.0.0.1.", "2130706433", "0x7f000001", "0x7f.1", "017700000001", "127.1", "0177.0.0.1", "127.0.0.1%252e", "①②⑦.0.0.1"} {
+		c, answer, _ := g.upgrade("/chat?u=http://" + host + port)
+		if c != nil || answer.StatusCode != 403 && answer.StatusCode != 502 && answer.StatusCode != 504 && answer.StatusCode != 400 {
+			t.Errorf("%s: %s %s", host, answer.Status, g.log)
+		}
 	}
 	for _, u := range []string{"ftp://x.test/", "http://u:p@x.test/", "//x.test/", "http://", "x", "http://x.test:99999/", "file:///etc/passwd"} {
 		c, answer, _ := g.upgrade("/chat?u=" + u)
@@ -198,5 +209,78 @@ remoteHosts:
 	g.refuses(299, "/declared")
 	if asked := <-s.asked; !strings.Contains(asked, " /a?b ") {
 		t.Errorf("asked %s", asked)
+	}
+}
+
+// rebinding is a name service that answers with the next address each time (DNS rebinding).
+func rebinding(t *testing.T, addresses ...netip.Addr) (queries *atomic.Int32) {
+	t.Helper()
+	service, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries = new(atomic.Int32)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		query := make([]byte, 512)
+		for {
+			n, from, err := service.ReadFrom(query)
+			if err != nil {
+				return
+			}
+			service.WriteTo(answerTo(query[:n], func() netip.Addr {
+				return addresses[min(int(queries.Add(1)), len(addresses))-1]
+			}), from)
+		}
+	}()
+	old := net.DefaultResolver
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "udp", service.LocalAddr().String())
+	}}
+	t.Cleanup(func() {
+		net.DefaultResolver = old
+		service.Close()
+		<-ended
+	})
+	return queries
+}
+
+// answerTo answers an A query with an address, and others with none (RFC 1035 §4.1).
+func answerTo(query []byte, address func() netip.Addr) []byte {
+	end := 12
+	for query[end] != 0 {
+		end += int(query[end]) + 1
+	}
+	reply := append([]byte(nil), query[:end+5]...)
+	copy(reply[2:], []byte{0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0})
+	if query[end+2] != 1 {
+		return reply
+	}
+	reply[7] = 1
+	reply = append(reply, 0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
+	return append(reply, address().AsSlice()...)
+}
+
+// A name that is public when it is checked and private when it is dialled would get
+// past a check of the text: here what was checked is what is dialled.
+func TestARebindingNameReachesNothingInside(t *testing.T) {
+	s := newService(t)
+	public, private := netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.1")
+	queries := rebinding(t, public, private)
+	g := start(t, "onUpgrade: any", `
+policies:
+  any:
+    filters:
+      - {type: call-url, url: '${params.query.u}', anyHost: true, allow: [127.0.0.2], timeout: 5s}
+      - {type: http-status, status: 299}
+`)
+	// Nobody listens at the address that is allowed, on this port.
+	g.refuses(502, "/chat?u=http://rebind.framegate.invalid:"+s.port()+"/")
+	rebinding(t, private)
+	g.refuses(403, "/chat?u=http://inside.framegate.invalid:"+s.port()+"/")
+	g.refuses(403, "/chat?u=http://inside.framegate.invalid.:"+s.port()+"/")
+	if len(s.asked) > 0 {
+		t.Errorf("a service inside was asked: %s, after %d look-ups", <-s.asked, queries.Load())
 	}
 }

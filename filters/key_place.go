@@ -26,6 +26,7 @@ type (
 )
 
 func (name inHeader) find(q *engine.Request) (string, error) {
+	q.Conceal(string(name)) // right or wrong, and whether it is removed or not
 	var keys onlyOne
 	for value := range q.Headers.Values(string(name)) {
 		keys.add(value)

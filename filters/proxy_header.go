@@ -24,7 +24,7 @@ var (
 // proxy the header is removed; so are its twins, whose names differ only in _ and -,
 // since many servers take them for the same.
 func (h proxyHeader) take(q *engine.Request) (string, error) {
-	h.removeTwins(q)
+	removeTwins(q.Headers, h.name)
 	if !h.trusts(q) {
 		q.Headers.Del(h.name)
 		return "", errNotProxy
@@ -47,15 +47,17 @@ func (h proxyHeader) trusts(q *engine.Request) bool {
 	return contains(h.from, q.Peer())
 }
 
-func (h proxyHeader) removeTwins(q *engine.Request) {
+// removeTwins removes the headers whose names differ from one only in _ and -: many
+// servers take them for the same (CGI's HTTP_X_USER is X-User as well as X_User).
+func removeTwins(headers *engine.Headers, of string) {
 	var twins []string
-	for name := range q.Headers.All() {
-		if !strings.EqualFold(name, h.name) && strings.EqualFold(strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(h.name, "_", "-")) {
+	for name := range headers.All() {
+		if !strings.EqualFold(name, of) && strings.EqualFold(strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(of, "_", "-")) {
 			twins = append(twins, name)
 		}
 	}
 	for _, name := range twins {
-		q.Headers.Del(name)
+		headers.Del(name)
 	}
 }
 

@@ -166,3 +166,23 @@ func TestEveryTypeHasAFamily(t *testing.T) {
 		}
 	}
 }
+
+// What filters are called elsewhere leads to types that are there, and shadows none.
+func TestNamesOfOtherGatewaysLeadToTypes(t *testing.T) {
+	for name, ours := range elsewhere {
+		if _, ok := Lookup(ours); !ok {
+			t.Errorf("%s is %s, which is no filter type", name, ours)
+		}
+		if _, ok := Lookup(name); ok {
+			t.Errorf("%s is a filter type itself", name)
+		}
+	}
+	for name, want := range map[string]string{"rate-limit": "throttling", "Rate_Limiting": "throttling", "cors": "origin", "true": "true-filter"} {
+		if got, ok := Called(name); !ok || got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if ours, ok := Called("thrott"); ok {
+		t.Errorf("thrott is %s", ours)
+	}
+}

@@ -109,7 +109,6 @@ func headerToken(name string) keyPlace {
 type bearerHeader struct{ inHeader }
 
 func (h bearerHeader) find(q *engine.Request) (string, error) {
-	q.Conceal(string(h.inHeader))
 	token, err := h.inHeader.find(q)
 	if word, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(word, "Bearer") {
 		token = strings.Trim(rest, " \t")

@@ -187,6 +187,8 @@ func (r *run) warn(s *Step, read read) {
 		hint = r.upgrade.suggest(inner, "websock.context.")
 	case strings.HasPrefix(read.name, "params.path."):
 		hint = fmt.Sprintf("the path of the websocket is %s; a parameter in it is a segment such as {room}", r.path)
+	case r.hook&engine.OnHTTP != 0 && slices.Contains(engine.IdentityAttributes(), read.name):
+		hint = "put a filter before it that finds out who the client is: " + strings.Join(settersOf(read.name, r.hook), ", ")
 	case hooks != 0:
 		hint = "it is set in " + hooks.String()
 	default:
@@ -197,6 +199,16 @@ func (r *run) warn(s *Step, read read) {
 		what = "attribute %q is not set by the upgrade policy, so not in %s"
 	}
 	r.c.warnf(s.at(read.field), hint, "%s: "+what, s.label(), read.name, r.hook)
+}
+
+// settersOf lists the filter types that set an attribute in a hook.
+func settersOf(name string, hook engine.Hook) (types []string) {
+	for _, k := range filters.All() {
+		if k.Hooks&hook != 0 && slices.Contains(k.Writes, name) {
+			types = append(types, k.Type)
+		}
+	}
+	return types
 }
 
 // suggest finds the attribute that was meant.

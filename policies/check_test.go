@@ -100,6 +100,7 @@ func TestAttributes(t *testing.T) {
 		{"set nowhere", connect, "{type: trace, text: '${nothing}'}", `"nothing" is not set in onClientFrame`},
 		{"of the upgrade only", sets + ", " + connect, "{type: trace, text: '${chat.room}'}", `${websock.context.chat.room}`},
 		{"of the close only", connect, "{type: trace, text: '${websock.close.code}'}", "it is set in onClose"},
+		{"of nobody's identity", "{type: check-group, groups: [a]}, " + connect, "{type: true-filter}", "finds out who the client is: api-key, client-certificate, http-basic"},
 		{"not set by the upgrade", connect, "{type: trace, text: '${websock.context.authentication.subject.id}'}", "is not set by the upgrade policy"},
 	}
 	for _, c := range cases {

@@ -62,7 +62,9 @@ func (s *Step) decodeNode(d *decoder, n *yaml.Node, _ string) {
 	kind, known := d.kinds.lookup(kindNode.Value)
 	if !known {
 		hint := choice(d.kinds.types, "filter types")
-		if _, near := Nearest(kindNode.Value, d.kinds.names); near {
+		if ours, ok := filters.Called(kindNode.Value); ok {
+			hint = fmt.Sprintf("did you mean %q?", ours)
+		} else if _, near := Nearest(kindNode.Value, d.kinds.names); near {
 			hint = d.didYouMean(kindNode.Value, d.kinds.names, "filter types")
 		}
 		d.errorf(d.source.at(kindNode), hint, "there is no filter type %s", d.show(kindNode))

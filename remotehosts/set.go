@@ -86,7 +86,8 @@ func (e *UnknownHost) Error() string { return fmt.Sprintf("there is no remote ho
 // remote host of that name, else the one with that host and port (the first by
 // name, if there are several), else the host and port as they stand with the
 // default settings. A bare word without a port is never dialled as it stands,
-// except localhost: the error is [UnknownHost]. The path is not looked at.
+// except localhost: the error is [UnknownHost]; it wraps a [BadURL] where no host
+// could be meant. The path is not looked at.
 func (s *Set) Find(rawURL string) (*Host, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -94,7 +95,7 @@ func (s *Set) Find(rawURL string) (*Host, error) {
 	}
 	port, err := portOf(u)
 	if err != nil {
-		return nil, fmt.Errorf("find remote host of %q: %w", rawURL, err)
+		return nil, fmt.Errorf("find remote host of %q: %w", rawURL, &BadURL{err})
 	}
 	name := u.Hostname()
 	if h, ok := s.hosts[name]; ok && u.Port() == "" {
@@ -111,6 +112,12 @@ func (s *Set) Find(rawURL string) (*Host, error) {
 	}
 	return s.asItStands(name, port), nil
 }
+
+// BadURL is why a URL can lead to no host at all: its scheme, user name, host name or port.
+type BadURL struct{ error }
+
+// Unwrap returns what is wrong with it.
+func (e *BadURL) Unwrap() error { return e.error }
 
 // asItStands is the host of an address that no definition is about.
 func (s *Set) asItStands(name string, port int) *Host {

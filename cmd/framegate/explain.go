@@ -52,6 +52,9 @@ func (c *explainCommand) Run(std stdio) error {
 	err = filters.Explain(std.out, c.What)
 	var unknown *filters.UnknownType
 	if errors.As(err, &unknown) {
+		if ours, ok := filters.Called(unknown.Name); ok {
+			return fmt.Errorf("%w: did you mean %q?", err, ours)
+		}
 		known := slices.Concat(unknown.Types, policies.References(), []string{"selectors", "attributes"})
 		if near, ok := policies.Nearest(unknown.Name, known); ok {
 			return fmt.Errorf("%w: did you mean %q?", err, near)

@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,10 +13,12 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"framegate/filters"
 )
 
 type tokenCommand struct {
-	Keys     string            `arg:"" placeholder:"FILE" help:"A JWK Set, or one JWK, with a private key."`
+	Keys     string            `arg:"" placeholder:"FILE" help:"A JWK Set, one JWK or PEM, with a private key."`
 	New      bool              `help:"Make the file, with a new key for ES256, unless it is there."`
 	Issuer   string            `placeholder:"URL" help:"The claim iss."`
 	Audience []string          `placeholder:"NAME" help:"The claim aud; several times for a list."`
@@ -108,38 +109,11 @@ func signingKey(file string) (jose.SigningKey, error) {
 	if err != nil {
 		return jose.SigningKey{}, fmt.Errorf("read the keys: %w", err)
 	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(text, &set); err != nil {
-		return jose.SigningKey{}, fmt.Errorf("read the keys of %s: %w", file, err)
+	key, err := filters.ParseSigningKey(text)
+	if err != nil {
+		return key, fmt.Errorf("read the keys of %s: %w", file, err)
 	}
-	if len(set.Keys) == 0 {
-		var one jose.JSONWebKey
-		if json.Unmarshal(text, &one) == nil {
-			set.Keys = append(set.Keys, one)
-		}
-	}
-	for _, key := range set.Keys {
-		if !key.IsPublic() {
-			return jose.SigningKey{Algorithm: algorithmOf(&key), Key: key}, nil
-		}
-	}
-	return jose.SigningKey{}, fmt.Errorf("%s has no private key to sign with", file)
-}
-
-// algorithmOf is what a key is for, or the usual for its kind.
-func algorithmOf(key *jose.JSONWebKey) jose.SignatureAlgorithm {
-	if key.Algorithm != "" {
-		return jose.SignatureAlgorithm(key.Algorithm)
-	}
-	switch private := key.Key.(type) {
-	case *rsa.PrivateKey:
-		return jose.RS256
-	case *ecdsa.PrivateKey:
-		return map[int]jose.SignatureAlgorithm{256: jose.ES256, 384: jose.ES384, 521: jose.ES512}[private.Curve.Params().BitSize]
-	case []byte:
-		return jose.HS256
-	}
-	return jose.EdDSA
+	return key, nil
 }
 
 // newKeyFile makes a JWK Set with one private key, which only its owner can read.
