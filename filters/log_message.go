@@ -18,6 +18,11 @@ func init() { register[logMessage](Kind{Type: "log-message", Family: Notes, Hook
 // characters in it. What you put into format yourself is written as it is; keep
 // secrets out of it.
 //
+// Axway's Alert filter, one line for so many in a time, is throttling before it:
+// where its success leads here, at most `allow` lines are written in the time `every`;
+// where its failure does, what is more than that is told. Count for each client with
+// its key.
+//
 //	filters:
 //	  - type: log-message
 //	    format: 'upgrade by ${authentication.subject.id ?: "nobody"}'

@@ -2,6 +2,7 @@ package filters_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -162,4 +163,32 @@ policies:
 	}
 	clock.turn(40 * time.Second)
 	g.open("/chat")
+}
+
+// Axway's Alert: one line a minute for each client, however many messages there are,
+// and a line for what is more than so many.
+func TestThrottlingBeforeALogLineIsAnAlert(t *testing.T) {
+	clock := &hourglass{}
+	g := startAt(t, clock.now, "onUpgrade: admit\nonClientFrame: watch", `
+policies:
+  admit: {filters: [{type: connect-to-url, url: ws://HOST/}]}
+  watch:
+    filters:
+      - {name: seldom, type: throttling, allow: 1, every: 1m, failure: often}
+      - {type: log-message, format: 'somebody talks', level: warn}
+      - {name: often, type: throttling, allow: 3, every: 1m, success: pass, failure: told}
+      - {name: told, type: log-message, format: 'too much talk', level: error}
+`)
+	c := g.open("/chat")
+	for range 5 {
+		says(t, c, "x", "x")
+	}
+	g.log.wait(t, "somebody talks", 1)
+	g.log.wait(t, "too much talk", 2)
+	clock.turn(61 * time.Second)
+	says(t, c, "x", "x")
+	g.log.wait(t, "somebody talks", 2)
+	if log := g.log.String(); strings.Count(log, "somebody talks") != 2 || strings.Count(log, "too much talk") != 2 {
+		t.Errorf("the log:\n%s", log)
+	}
 }

@@ -41,7 +41,7 @@ func hintFor(dir string) string {
 	lines := bufio.NewScanner(f)
 	for lines.Scan() && strings.HasPrefix(lines.Text(), "#") {
 		if hint, ok := strings.CutPrefix(lines.Text(), "# try:"); ok {
-			return " " + strings.TrimSpace(hint)
+			return " " + strings.ReplaceAll(strings.TrimSpace(hint), "$(framegate ", "$("+self()+" ")
 		}
 	}
 	return ""

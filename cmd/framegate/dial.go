@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -107,6 +109,21 @@ func (r *refusal) print(w io.Writer) {
 	if r.err != nil {
 		fmt.Fprintf(w, "(the body ends here: %v)\n", r.err)
 	}
+	if id := r.session(); id != "" {
+		fmt.Fprintf(w, "(if this is your gateway, it tells why: %s tail --session %s --no-follow)\n", self(), id)
+	}
+}
+
+// sessionID is what the ids of sessions look like: 128 random bits and more in base 32.
+var sessionID = regexp.MustCompile("^[A-Z2-7]{26}$")
+
+// session is the id in a gateway's answer, as far as tail needs it; empty where it is nobody's.
+func (r *refusal) session() string {
+	var answer struct{ Error, ID string }
+	if json.Unmarshal(r.body, &answer) != nil || answer.Error == "" || !sessionID.MatchString(answer.ID) {
+		return ""
+	}
+	return answer.ID[:8]
 }
 
 // answering is a connection whose first reads are looked at: interim answers (100, 103) are dropped, which the dialer cannot

@@ -80,6 +80,9 @@ func TestAnswersToAnUpgrade(t *testing.T) {
 			return "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(long), long)
 		}, exitFailed, "", "HTTP/1.1 502 Bad Gateway\n\n" + long + "\n"},
 		{"refusal that breaks off", func(string) string { return "HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nhalf" }, exitFailed, "", "half\n(the body ends here: unexpected EOF)"},
+		{"refusal of a gateway that tells its id", func(string) string {
+			return "HTTP/1.1 403 Forbidden\r\nContent-Length: 50\r\n\r\n" + `{"error":"none","id":"YWBGRLA7WWKPYEXY2YBTWE7N2C"}`
+		}, exitFailed, "", " tail --session YWBGRLA7 --no-follow)\n"},
 		{"refusal that writes to the terminal", func(string) string { return "HTTP/1.1 403 \x1b[2J\r\nContent-Length: 4\r\n\r\n\x1b[2J" }, exitFailed, "", "HTTP/1.1 403 \\x1b[2J\n\n\\x1b[2J"},
 		{"wrong accept", func(string) string { return switching("another") + "\r\n" }, exitFailed, "", "Sec-WebSocket-Accept is wrong"},
 		{"subprotocol that was not offered", func(key string) string { return switching(key) + "Sec-WebSocket-Protocol: other\r\n\r\n" }, exitFailed, "", `the subprotocol "other", which was not offered`},
