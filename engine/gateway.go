@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"framegate/engine/socket"
 	"framegate/engine/wire"
 )
 
@@ -37,8 +38,9 @@ type Gateway struct {
 	sweepMu     sync.Mutex // held by Sweep
 	requests    requests
 	live        sync.WaitGroup // sessions and connections that are being served
-	lot         *lot           // where idle sessions wait; nil where the platform has none
-	leaving     atomic.Bool    // not ready any more, and still serving
+	pumps       *crew[*pump]
+	lot         *socket.Lot // where idle sessions wait; nil where the platform has none
+	leaving     atomic.Bool // not ready any more, and still serving
 	draining    atomic.Bool
 	rechecks    rechecks
 	revocations atomic.Uint64             // how many there have been
@@ -50,12 +52,16 @@ type Gateway struct {
 // does not say.
 const DefaultJournal = 10_000
 
+// restingPumps is how many goroutines wait for sessions to wake.
+const restingPumps = 8
+
 // New makes a gateway that gets its configuration from the loader.
 func New(log *slog.Logger, loader Loader) *Gateway {
+	stop := make(chan struct{})
 	return &Gateway{
 		log: log, loader: loader, journal: NewJournal(DefaultJournal), sessions: newSessions(),
 		listeners: make(map[string]*listener), states: make(map[string]*portState),
-		switches: make(map[string]portSwitch), stop: make(chan struct{}),
+		switches: make(map[string]portSwitch), stop: stop, pumps: newCrew(restingPumps, stop, (*pump).run),
 	}
 }
 
@@ -83,7 +89,7 @@ var ErrConfiguration = errors.New("the configuration has errors")
 
 // Start loads the configuration and opens its ports.
 func (g *Gateway) Start(ctx context.Context) ([]Problem, error) {
-	lot, err := newLot()
+	lot, err := socket.NewLot()
 	if err != nil {
 		g.log.Warn("idle sessions keep their goroutines", "error", err)
 	}
@@ -100,7 +106,7 @@ func (g *Gateway) Start(ctx context.Context) ([]Problem, error) {
 
 func (g *Gateway) closeLot() {
 	if g.lot != nil {
-		g.lot.close()
+		g.lot.Close()
 	}
 }
 

@@ -177,7 +177,7 @@ func (g *Gateway) left(s *Session) {
 	g.sessions.remove(s)
 	for i := range s.pumps {
 		if s.pumps[i].has {
-			g.lot.leave(s.pumps[i].slot)
+			g.lot.Leave(s.pumps[i].place)
 		}
 	}
 	for _, snapshot := range s.takeSnapshots() {

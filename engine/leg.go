@@ -30,6 +30,7 @@ type leg struct {
 	waiting   atomic.Bool // held is not nil
 	gotClose  atomic.Bool // the peer sent its Close
 	closeSent bool        // nothing more is written
+	settled   bool        // the connection has its options; a Close may go without
 	midway    bool        // what is written so far ends inside a message
 	inFrame   bool        // …inside a wire frame
 	sealed    bool        // what goes over it is TLS; does not change
@@ -59,6 +60,7 @@ func (l *leg) write(p []byte, midway, inFrame bool) error {
 	if l.closeSent {
 		return ErrClosed
 	}
+	l.settle()
 	if err := l.put(p); err != nil {
 		return err
 	}
@@ -67,6 +69,17 @@ func (l *leg) write(p []byte, midway, inFrame bool) error {
 		return l.drain()
 	}
 	return nil
+}
+
+// settle gives the connection the options that it was dialled with. mu is held.
+func (l *leg) settle() {
+	if l.settled {
+		return
+	}
+	l.settled = true
+	if c := l.tcp(); c != nil {
+		c.Settle()
+	}
 }
 
 // put writes to the connection. After an error nothing more is written, not
@@ -127,6 +140,7 @@ func (l *leg) inject(op wire.Op, payload []byte) error {
 		w.messages = l.appendFrame(w.messages, op, payload)
 	}
 	l.waiting.Store(true)
+	l.settle()
 	return l.drain()
 }
 
@@ -194,6 +208,9 @@ func (l *leg) waits() error {
 	return err
 }
 
+// lastWords are buffers for what nobody is going to look at; small ones, as all sessions may end at once.
+var lastWords = sync.Pool{New: func() any { return new([1 << 10]byte) }}
+
 // finish ends the leg after both pumps: a last read of what the peer still
 // sends, so that it does not meet a closed socket and destroy our Close, and
 // then the end of the connection.
@@ -205,9 +222,10 @@ func (l *leg) finish(deadline time.Time) {
 	if _, ok := l.conn.(interface{ CloseWrite() error }); !ok || l.conn.SetReadDeadline(deadline) != nil {
 		return
 	}
-	scratch := make([]byte, 1<<10) // small: all sessions may end at once
+	scratch := lastWords.Get().(*[1 << 10]byte)
+	defer lastWords.Put(scratch)
 	for range 16 << 10 {
-		if _, err := l.conn.Read(scratch); err != nil {
+		if _, err := l.conn.Read(scratch[:]); err != nil {
 			return
 		}
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -18,6 +17,13 @@ import (
 // long a client may take no bytes: that is back-pressure.
 var toClients = socket.Options{KeepAlive: 15 * time.Second, KeepAliveEvery: 15 * time.Second, KeepAliveProbes: 9}
 
+// toClients is the options of clients' connections.
+func (g *Gateway) toClients() socket.Options {
+	o := toClients
+	o.Lot = g.lot
+	return o
+}
+
 // listener accepts connections on one address of a port.
 type listener struct {
 	g       *Gateway
@@ -27,10 +33,9 @@ type listener struct {
 	port    atomic.Pointer[Port]
 	state   atomic.Pointer[portState]
 	server  atomic.Pointer[fasthttp.Server]
-	work    chan *portConn // to goroutines that rest
-	resting atomic.Int32   // how many do
-	quit    chan struct{}  // closed when the listener is
-	done    chan struct{}  // closed when its goroutine has ended
+	crew    *crew[*portConn] // serves them
+	quit    chan struct{}    // closed when the listener is
+	done    chan struct{}    // closed when its goroutine has ended
 }
 
 // open listens on the addresses of a snapshot that are not listened on yet. On
@@ -46,7 +51,7 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 			if g.listeners[key] != nil {
 				continue
 			}
-			ln, err := socket.Listen(address, toClients)
+			ln, err := socket.Listen(address, g.toClients())
 			if err != nil {
 				for _, l := range opened {
 					l.ln.Close()
@@ -56,11 +61,16 @@ func (g *Gateway) open(next *Snapshot) ([]*listener, *Problem) {
 					Hint: "stop what listens there, or write another address for `listen:`",
 				}
 			}
-			opened = append(opened, &listener{g: g, key: key, address: address, ln: ln, work: make(chan *portConn), quit: make(chan struct{}), done: make(chan struct{})})
+			l := &listener{g: g, key: key, address: address, ln: ln, quit: make(chan struct{}), done: make(chan struct{})}
+			l.crew = newCrew(restingServers, l.quit, l.serve)
+			opened = append(opened, l)
 		}
 	}
 	return opened, nil
 }
+
+// restingServers is how many goroutines of a listener wait for connections to serve.
+const restingServers = 32
 
 // listenKey is by what a listener is found again: its address, whatever port it
 // is on, but the port alone where the system chooses the number.
@@ -193,39 +203,9 @@ func (l *listener) accept() {
 		for wait := l.pace(); wait > 0 && l.rest(wait); wait = l.pace() { // meanwhile others wait in the system's queue
 		}
 		if c := l.admit(conn); c != nil {
-			l.hand(c)
+			l.crew.hand(c)
 		} else {
 			conn.Close()
-		}
-	}
-}
-
-// hand gives a connection to a goroutine that has nothing to do, or to a new one.
-// One that has served before has a stack that is large enough.
-func (l *listener) hand(c *portConn) {
-	select {
-	case l.work <- c:
-	default:
-		go l.serveAll(c)
-	}
-}
-
-// maxResting is how many goroutines of a listener wait for connections to serve.
-const maxResting = 32
-
-// serveAll serves one connection after the other, as long as there are some.
-func (l *listener) serveAll(c *portConn) {
-	for {
-		l.serve(c)
-		if l.resting.Add(1) > maxResting {
-			l.resting.Add(-1)
-			return
-		}
-		select {
-		case c = <-l.work:
-			l.resting.Add(-1)
-		case <-l.quit:
-			return
 		}
 	}
 }
@@ -263,9 +243,4 @@ func (l *listener) close() {
 	for _, state := range l.g.states { // the address may have been another port's before
 		state.end(l)
 	}
-}
-
-// requestContext is the upgrade's deadline.
-func requestContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(context.Background(), upgradeTime, errors.New("the upgrade took longer than 30s"))
 }

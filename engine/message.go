@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"framegate/engine/socket"
 	"framegate/engine/wire"
 )
 
@@ -127,6 +128,10 @@ func (m *Message) Context() context.Context {
 	}
 	return m.Session.Context()
 }
+
+// Lot is where a connection that the message's policy opens may wait for its
+// first answer; nil where there is none.
+func (m *Message) Lot() *socket.Lot { return m.Session.gateway.lot }
 
 // Wait delays the message; it returns early, with the cause, when the session
 // ends. It does not count against the idle timeout.

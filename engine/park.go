@@ -16,9 +16,8 @@ var errParked = errors.New("parked")
 
 // parking is a pump's place in the lot, and whether it is there just now.
 type parking struct {
-	slot   int32
-	has    bool        // a slot
-	known  bool        // the set knows the connection
+	place  int32
+	has    bool        // a place
 	parked atomic.Bool // no goroutine runs; whoever sets it to false starts one
 }
 
@@ -26,7 +25,7 @@ type parking struct {
 // cannot be parked. begun is what came together with the handshake.
 func (p *pump) launch(begun []byte) {
 	if lot, src := p.s.gateway.lot, &p.s.legs[p.from]; lot != nil && src.raw != nil {
-		p.slot, p.has = lot.enter(p), true
+		p.place, p.has = lot.Enter(p), true
 		if len(begun) == 0 && !src.sealed && p.park() { // crypto/tls may hold bytes that the set knows nothing of
 			return
 		}
@@ -45,17 +44,20 @@ func (p *pump) park() bool {
 	}
 	p.rest()
 	p.parked.Store(true)
-	if p.s.gateway.lot.arm(p) == nil && !p.s.halted.Load() && src.until.Load() == 0 || !p.parked.CompareAndSwap(true, false) {
+	if p.s.gateway.lot.Arm(p.place, src.raw) == nil && !p.s.halted.Load() && src.until.Load() == 0 || !p.parked.CompareAndSwap(true, false) {
 		return true
 	}
 	p.begin()
 	return false
 }
 
+// Wake starts the pump: something has come, or the connection has ended.
+func (p *pump) Wake() { p.unpark() }
+
 // unpark starts the goroutine of a parked pump.
 func (p *pump) unpark() {
 	if p.parked.CompareAndSwap(true, false) {
-		go p.run()
+		p.s.gateway.pumps.hand(p)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"framegate/engine/socket"
 	"framegate/engine/wire"
 )
 
@@ -14,7 +15,8 @@ import (
 type pump struct {
 	s    *Session
 	from Side
-	inq  bool // the kernel says how much is left to read
+	inq  bool         // the kernel says how much is left to read
+	own  *socket.Conn // knows it, where it is one
 	parking
 	*relaying            // nil while no goroutine runs
 	deflate   *deflating // nil: neither peer compresses
@@ -30,19 +32,11 @@ var (
 	errStopped    = errors.New("the session was stopped")
 )
 
-// run is the pump's goroutine, and then that of the other one, if it has to end
-// too and has none.
+// run is the pump's goroutine: it relays until the direction ends or is parked.
 func (p *pump) run() {
-	for p != nil {
-		p = p.relay()
-	}
-}
-
-// relay relays until the direction ends or is parked.
-func (p *pump) relay() (next *pump) {
 	defer func() {
 		if r := recover(); r != nil {
-			next = p.s.ended(p, p.s.gateway.panicked("relay", r))
+			p.s.ended(p, p.s.gateway.panicked("relay", r))
 		}
 	}()
 	if p.relaying == nil {
@@ -52,10 +46,9 @@ func (p *pump) relay() (next *pump) {
 	if err == nil {
 		err = p.carry()
 	}
-	if err == errParked {
-		return nil
+	if err != errParked {
+		p.s.ended(p, err)
 	}
-	return p.s.ended(p, err)
 }
 
 // early carries what came together with the handshake.

@@ -52,7 +52,7 @@ func (p *pump) attach() {
 		return
 	}
 	if own, ok := tcp.(*socket.Conn); ok {
-		p.inq = own.TellsRest()
+		p.own = own
 	} else {
 		raw.Control(func(fd uintptr) {
 			p.inq = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1) == nil
@@ -73,7 +73,8 @@ func (p *pump) readable(fd uintptr) bool {
 			return true
 		}
 		b := takeBuffer(p.large)
-		n, left, err := b.call.read(fd, b.b[headroom:], p.inq)
+		inq := p.inq || p.own != nil && p.own.TellsRest()
+		n, left, err := b.call.read(fd, b.b[headroom:], inq)
 		if n > 0 {
 			p.large = n == len(b.b)-headroom || left > smallBuffer || p.large && n > smallBuffer
 			err = p.consume(b.b, n, left == 0)
@@ -90,7 +91,7 @@ func (p *pump) readable(fd uintptr) bool {
 		case err != nil:
 			p.err = err
 			return true
-		case p.inq && left == 0:
+		case inq && left == 0:
 			return false
 		}
 	}

@@ -78,15 +78,14 @@ func (s *Session) replaced(l *leg) bool {
 	return l.closing != nil
 }
 
-// ended is called by each pump as the last thing it does. The other pump is
-// returned where it has to go on and has no goroutine.
-func (s *Session) ended(p *pump, err error) (next *pump) {
+// ended is called by each pump as the last thing it does.
+func (s *Session) ended(p *pump, err error) {
 	if p.kept != 0 {
 		s.gateway.buffered.Add(-p.kept)
 		p.kept = 0
 	}
 	if errors.Is(err, errPeerClosed) {
-		next = s.awaitClose(p.dst)
+		s.awaitClose(p.dst)
 	} else {
 		s.broke(p, err)
 	}
@@ -94,7 +93,6 @@ func (s *Session) ended(p *pump, err error) (next *pump) {
 	if s.running.Add(-1) == 0 {
 		s.end()
 	}
-	return next
 }
 
 // broke deals with what ended a pump, other than the peer's Close.
@@ -118,19 +116,24 @@ func (s *Session) broke(p *pump, err error) {
 	}
 }
 
-// awaitClose is await for the peer that was sent the other's Close. Its pump is
-// returned where it was parked: it goes on in the goroutine of the caller.
-func (s *Session) awaitClose(l *leg) *pump {
-	p := &s.pumps[l.side]
+// awaitClose is await for the peer that was sent the other's Close. Where its
+// pump is parked it stays so: the answer wakes it, or the sweep when the grace is over.
+func (s *Session) awaitClose(l *leg) {
 	l.until.Store(time.Now().Add(closeGrace).UnixNano())
-	if p.parked.CompareAndSwap(true, false) { // reads until then
-		if s.halted.Load() {
-			l.until.Store(longAgo.UnixNano())
-		}
-		return p
+	if !s.pumps[l.side].parked.Load() {
+		s.await(l)
+	} else if s.halted.Load() {
+		s.readUntil(l, longAgo)
 	}
-	s.await(l)
-	return nil
+}
+
+// wakeOver wakes the parked pumps whose time is over.
+func (s *Session) wakeOver() {
+	for i := range s.legs {
+		if s.legs[i].over() {
+			s.pumps[i].unpark()
+		}
+	}
 }
 
 // await gives a peer the grace to send its own Close, and what it still has to

@@ -9,6 +9,7 @@ import (
 
 // sweepState is what the sweep remembers of a session from one look to the next.
 type sweepState struct {
+	settled  bool  // the connection to the host has its options
 	messages int64 // seen by the last look
 	active   int64 // when a look last saw new messages, in unix nanoseconds; 0: no look yet
 	pinged   int64 // when our last ping was sent; 0: none yet
@@ -38,9 +39,11 @@ func (s *Session) look(now time.Time) {
 		if now.Sub(end.since) > 2*closeGrace {
 			s.Stop(Cause{})
 		}
+		s.wakeOver()
 		return
 	}
 	s.letGo()
+	s.settleHost()
 	w := s.websocket.Load()
 	if n := s.traffic(ClientSide).Messages + s.traffic(HostSide).Messages; n != s.sweep.messages || s.sweep.active == 0 {
 		s.sweep.messages, s.sweep.active = n, now.UnixNano()
@@ -62,6 +65,19 @@ func (s *Session) look(now time.Time) {
 		s.Stop(Cause{By: "message time", Code: wire.ClosePolicyViolation, Reason: "a message took longer than " + w.Limits.MessageTime.String()})
 	case w.Ping.Every > 0:
 		s.ping(w.Ping, now)
+	}
+}
+
+// settleHost gives the connection to the host the options that find a host that
+// is gone without a word: most sessions last long enough to be seen by a sweep.
+func (s *Session) settleHost() {
+	if s.sweep.settled {
+		return
+	}
+	if host := &s.legs[HostSide]; host.mu.TryLock() { // else it is being written to
+		host.settle()
+		host.mu.Unlock()
+		s.sweep.settled = true
 	}
 }
 

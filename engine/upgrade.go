@@ -145,12 +145,13 @@ func (u *upgrading) take(at place, limit int) bool {
 
 // runPolicy runs the upgrade policy and decides what it came to.
 func (u *upgrading) runPolicy(q *Request, offer Offer) {
-	ctx, cancel := requestContext()
-	defer cancel()
+	ctx := upgradeDeadline()
+	defer ctx.finish()
 	u.m = &Message{
 		Hook: OnUpgrade, Session: u.s, Request: q, Answer: &Answer{}, Offer: offer, from: ClientSide,
 		ctx: ctx, early: u.early,
 	}
+	u.m.run.steps = make([]step, 0, min(len(u.w.Upgrade.Nodes), 16))
 	u.m.run.following = !u.w.Log.Off // upgrades are few: their trails are always whole
 	u.outcome = u.w.Upgrade.Top(u.m, u.snapshot.FaultHandler)
 	if u.outcome.Result == Aborted {

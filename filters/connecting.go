@@ -115,7 +115,7 @@ func (c *connecting) connect(m *engine.Message, at place) (bool, error) {
 // call is the request for a message; nil when the filter has failed.
 func (c *connecting) call(m *engine.Message) (*remotehosts.Call, error) {
 	call := &remotehosts.Call{
-		Request: m.Request, Offer: m.Offer, Correlation: m.Session.ID, Logf: m.Logf,
+		Request: m.Request, Offer: m.Offer, Correlation: m.Session.ID, Logf: m.Logf, Lot: m.Lot(),
 		ConnectTimeout: c.ConnectTimeout, ActiveTimeout: c.ActiveTimeout,
 		Retries: c.Retries, RetryOn: c.RetryOn, RetryDelay: c.RetryDelay,
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"reflect"
 	"strings"
+	"sync"
 )
 
 // Doc is the manual of a filter type, as its source has it.
@@ -109,9 +110,12 @@ func rawText(group *ast.CommentGroup) string {
 	return strings.Join(lines, "\n")
 }
 
+// ownComments are those of the embedded source, which are read once.
+var ownComments = sync.OnceValues(func() (Comments, error) { return ReadComments(Source) })
+
 // Doc reads the manual of the filter type from the embedded source.
 func (k *Kind) Doc() (*Doc, error) {
-	comments, err := ReadComments(Source)
+	comments, err := ownComments()
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +124,7 @@ func (k *Kind) Doc() (*Doc, error) {
 
 // Docs reads the manuals of all filter types, sorted by type.
 func Docs() ([]*Doc, error) {
-	comments, err := ReadComments(Source)
+	comments, err := ownComments()
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func (c *client) dial(ctx context.Context, address string, secure bool) (net.Con
 		limit = call.ConnectTimeout
 	}
 	c.makeRoom(1)
-	conn, err := c.host.reach(ctx, time.Now().Add(limit), address, secure)
+	conn, err := c.host.reach(ctx, time.Now().Add(limit), address, secure, toHosts)
 	if err != nil {
 		return nil, err
 	}

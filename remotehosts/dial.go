@@ -30,11 +30,13 @@ func (e *stepError) Unwrap() error { return e.error }
 // be, within the connect timeout.
 func (h *Host) dial(ctx context.Context, c *Call, address string) (net.Conn, error) {
 	h.http.makeRoom(0)
-	return h.reach(ctx, time.Now().Add(c.ConnectTimeout), address, c.TLS)
+	options := toHosts
+	options.Lot = c.Lot
+	return h.reach(ctx, time.Now().Add(c.ConnectTimeout), address, c.TLS, options)
 }
 
 // reach connects to an address until a time, or ctx's end.
-func (h *Host) reach(ctx context.Context, until time.Time, address string, secure bool) (net.Conn, error) {
+func (h *Host) reach(ctx context.Context, until time.Time, address string, secure bool, options socket.Options) (net.Conn, error) {
 	host, _, _ := net.SplitHostPort(address)
 	proxied, secure := h.def.StandIn == "" && h.def.Proxy.covers(host), secure && h.def.StandIn == ""
 	next := address
@@ -46,9 +48,15 @@ func (h *Host) reach(ctx context.Context, until time.Time, address string, secur
 		defer cancel()
 		ctx = limited
 	}
-	conn, err := dialTCP(ctx, next, until)
+	conn, err := dialTCP(ctx, next, until, options)
 	if err != nil {
 		return nil, &stepError{"connecting", proxied, err}
+	}
+	if proxied || secure { // which write more than once before they wait
+		if err := conn.Settle(); err != nil {
+			conn.Close()
+			return nil, &stepError{"connecting", proxied, err}
+		}
 	}
 	if proxied {
 		if err := h.def.Proxy.tunnel(ctx, conn, address); err != nil {
@@ -69,9 +77,9 @@ func (h *Host) reach(ctx context.Context, until time.Time, address string, secur
 
 // dialTCP connects to an address; a name, which only a proxy's can be, is tried
 // at all of its addresses.
-func dialTCP(ctx context.Context, address string, until time.Time) (*socket.Conn, error) {
+func dialTCP(ctx context.Context, address string, until time.Time, options socket.Options) (*socket.Conn, error) {
 	if to, err := netip.ParseAddrPort(address); err == nil {
-		return socket.Dial(ctx, to, until, toHosts)
+		return socket.Dial(ctx, to, until, options)
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -86,7 +94,7 @@ func dialTCP(ctx context.Context, address string, until time.Time) (*socket.Conn
 		return nil, err
 	}
 	for _, addr := range addrs {
-		conn, failed := socket.Dial(ctx, netip.AddrPortFrom(addr.Unmap(), uint16(number)), until, toHosts)
+		conn, failed := socket.Dial(ctx, netip.AddrPortFrom(addr.Unmap(), uint16(number)), until, options)
 		if failed == nil {
 			return conn, nil
 		}

@@ -91,11 +91,10 @@ func (h *Host) connect(ctx context.Context, c *Call, shake *handshake, address s
 	if err != nil {
 		return nil, false, at(address, h.dialError(ctx, c, err))
 	}
-	conn.SetDeadline(time.Now().Add(c.ActiveTimeout))
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	over := within(ctx, conn, c.ActiveTimeout)
 	socket, err = shake.run(conn)
 	switch {
-	case !stop():
+	case over():
 		err = h.ended(ctx, c, "the answer")
 	case err == nil:
 		err = conn.SetDeadline(time.Time{})
@@ -106,6 +105,22 @@ func (h *Host) connect(ctx context.Context, c *Call, shake *handshake, address s
 	}
 	socket.Host, socket.Address = h.def.Name, address
 	return socket, true, nil
+}
+
+// within makes what is read and written end after a time, or with ctx. It
+// returns how to ask, once, whether ctx has ended; from then on it means nothing.
+func within(ctx context.Context, conn net.Conn, limit time.Duration) (over func() bool) {
+	until := time.Now().Add(limit)
+	at, alone := engine.EndsAt(ctx)
+	if alone && at.Before(until) {
+		until = at
+	}
+	conn.SetDeadline(until)
+	if alone {
+		return func() bool { return ctx.Err() != nil }
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	return func() bool { return !stop() }
 }
 
 // at makes an error name the address that was asked.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"framegate/engine"
+	"framegate/engine/socket"
 )
 
 // Call is one upgrade, or one plain HTTP request, that a remote host is asked for.
@@ -41,6 +42,8 @@ type Call struct {
 	StickyKey string
 	// Correlation is the value of the host's correlation header.
 	Correlation string
+	// Lot is where the connection of an upgrade waits for the host's answer, before Go's poller has to know it; may be nil.
+	Lot *socket.Lot
 	// Logf, when set, gets a line for every address that failed and the one that took the upgrade after them.
 	Logf func(level slog.Level, format string, args ...any)
 

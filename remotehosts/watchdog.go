@@ -133,7 +133,7 @@ func (h *Host) ask(ctx context.Context, a *address) (int, error) {
 	limited, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	secure := h.pool.speaksTLS(a, h.assumesTLS())
-	conn, err := h.reach(limited, until, a.key, secure)
+	conn, err := h.reach(limited, until, a.key, secure, toHosts)
 	if err != nil {
 		return 0, err
 	}

@@ -38,6 +38,7 @@ func ask(t *testing.T, c *websocket.Conn, text string) string {
 }
 
 func TestExampleApiKeysWithLimits(t *testing.T) {
+	withinADay(t)
 	dir := copyGateway(t, filepath.FromSlash(limitsExample))
 	s, log := dev(t, dir)
 	if _, status := feed(t, s, "guessed"); status != http.StatusUnauthorized {
@@ -70,6 +71,7 @@ func TestExampleApiKeysWithLimits(t *testing.T) {
 
 // The day's count of a key is there after a restart.
 func TestExampleApiKeysWithLimitsOverARestart(t *testing.T) {
+	withinADay(t)
 	dir := copyGateway(t, filepath.FromSlash(limitsExample))
 	edit(t, filepath.Join(dir, "stores", "clients.yaml"), "messagesPerDay: 3", "messagesPerDay: 1")
 	edit(t, filepath.Join(dir, "gateway.yaml"), "host: 127.0.0.1, port: 9001", "host: 127.0.0.1, port: "+echoPort(t))

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fasthttp/websocket"
 
@@ -78,7 +79,20 @@ func startOnce(t *testing.T, dir string) (s *server, log *lockedBuffer, stop fun
 	}
 }
 
+// withinADay waits for midnight where it is so near that a test of counts of a
+// day or a month, which runs by the real clock, could see it pass.
+func withinADay(t *testing.T) {
+	t.Helper()
+	now := time.Now().UTC()
+	midnight := now.Truncate(24 * time.Hour).Add(24 * time.Hour)
+	if left := midnight.Sub(now); left < time.Minute {
+		t.Logf("waiting %s for midnight", left)
+		time.Sleep(left)
+	}
+}
+
 func TestAQuotaHoldsOverARestart(t *testing.T) {
+	withinADay(t)
 	dir := directory(t, monthly)
 	s, _, stop := startOnce(t, dir)
 	if _, err := os.Stat(filepath.Join(dir, ".framegate", "state.db")); err != nil {
@@ -96,6 +110,7 @@ func TestAQuotaHoldsOverARestart(t *testing.T) {
 }
 
 func TestStateInMemoryEndsWithTheProcess(t *testing.T) {
+	withinADay(t)
 	dir := directory(t, "state: memory\n"+monthly)
 	for range 2 {
 		s, _, stop := startOnce(t, dir)
@@ -111,6 +126,7 @@ func TestStateInMemoryEndsWithTheProcess(t *testing.T) {
 
 // What a process that is killed has written a moment before is there.
 func TestAQuotaHoldsOverAKill(t *testing.T) {
+	withinADay(t)
 	dir := directory(t, monthly)
 	gateway, url := ownProcess(t, dir)
 	if n := visits(t, url, 3); n != 3 {
@@ -174,6 +190,7 @@ func written(t *testing.T, dir string) string {
 }
 
 func TestTwoGatewaysDoNotShareAStateFile(t *testing.T) {
+	withinADay(t)
 	dir := directory(t, monthly)
 	first, _, stop := startOnce(t, dir)
 	defer stop()
@@ -203,6 +220,7 @@ func TestAStateFileThatIsNoneIsSaidAtTheStart(t *testing.T) {
 
 // A reload may turn the file on; what was counted before is kept.
 func TestStateIsKeptFromAReloadOn(t *testing.T) {
+	withinADay(t)
 	dir := directory(t, "state: memory\n"+monthly)
 	s, log, stop := startOnce(t, dir)
 	if n := visits(t, s.url("/chat"), 3); n != 3 {

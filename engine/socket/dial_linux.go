@@ -32,7 +32,12 @@ func dial(ctx context.Context, to netip.AddrPort, deadline time.Time, o Options)
 	if errno != 0 {
 		return nil, os.NewSyscallError("socket", errno)
 	}
-	inq, err := o.set(int(fd))
+	c := newConn(int(fd), to, o.Lot)
+	c.unset = &o
+	var err error
+	if o.Lot == nil {
+		err = c.Settle()
+	}
 	if err == nil {
 		errno = address.connect(fd)
 		if errno == syscall.EINPROGRESS { // and often done meanwhile, where the host is near
@@ -45,22 +50,21 @@ func dial(ctx context.Context, to netip.AddrPort, deadline time.Time, o Options)
 		}
 	}
 	if err != nil {
-		syscall.Close(int(fd))
+		c.Close()
 		return nil, err
 	}
 	if errno == 0 && to.Addr().IsLoopback() && ownOf(fd) == to {
-		syscall.Close(int(fd))
+		c.Close()
 		return nil, os.NewSyscallError("connect", syscall.ECONNREFUSED) // nobody listens, and the kernel has given the socket that very port
 	}
-	c, err := newConn(int(fd), to, inq)
-	if err == nil && pending(errno) {
+	if pending(errno) {
 		later := address
-		err = c.connected(ctx, deadline, &later)
+		if err := c.connected(ctx, deadline, &later); err != nil {
+			c.Close()
+			return nil, err
+		}
 	}
-	if err != nil && c != nil {
-		c.Close()
-	}
-	return c, err
+	return c, nil
 }
 
 // connect begins to connect, or asks how that went (connect(2)).
@@ -88,7 +92,7 @@ func (c *Conn) connected(ctx context.Context, deadline time.Time, to *rawAddr) e
 	}
 	stop := context.AfterFunc(ctx, func() { c.SetWriteDeadline(time.Unix(1, 0)) })
 	var errno syscall.Errno
-	err := c.raw.Write(func(fd uintptr) bool {
+	err := c.waitFirst(writing, func(fd uintptr) bool {
 		errno = to.connect(fd)
 		return !pending(errno)
 	})

@@ -15,6 +15,7 @@ type Listener struct {
 	raw  syscall.RawConn
 	addr net.Addr
 	inq  bool
+	lot  *Lot
 	gone atomic.Bool
 	peer rawAddr
 	fd   int
@@ -31,7 +32,7 @@ func Listen(address string, o Options) (*Listener, error) {
 		return nil, err
 	}
 	defer ln.Close()
-	l := &Listener{addr: ln.Addr()}
+	l := &Listener{addr: ln.Addr(), lot: o.Lot}
 	l.take = l.accept
 	if l.file, err = ln.(*net.TCPListener).File(); err != nil { // as package net lets nobody else accept
 		return nil, err
@@ -70,7 +71,9 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 	if l.err != 0 {
 		return nil, l.fail(os.NewSyscallError("accept4", l.err))
 	}
-	return newConn(l.fd, l.peer.addrPort(), l.inq)
+	c := newConn(l.fd, l.peer.addrPort(), l.lot)
+	c.inq.Store(l.inq)
+	return c, nil
 }
 
 func (l *Listener) fail(err error) error {

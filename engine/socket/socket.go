@@ -15,4 +15,13 @@ type Options struct {
 	// UserTimeout is how long sent bytes may stay unacknowledged, or the peer may take none at all, before the kernel gives the
 	// connection up (TCP_USER_TIMEOUT, RFC 5482; Linux only). 0: the system's.
 	UserTimeout time.Duration
+	// Lot is where a connection waits for its first few reads, and to be connected, before Go's poller has to know it. One that
+	// is dialled gets the options no earlier than then, or by [Conn.Settle]. nil: nowhere.
+	Lot *Lot
+}
+
+// Waker waits in a [Lot].
+type Waker interface {
+	// Wake is called by the lot's goroutine, and must not wait. It may be called when nothing has come, too.
+	Wake()
 }

@@ -15,6 +15,9 @@ type Conn struct{ *net.TCPConn }
 // Addr is the peer's address.
 func (c *Conn) Addr() netip.AddrPort { return c.RemoteAddr().(*net.TCPAddr).AddrPort() }
 
+// Settle does nothing: the options are set.
+func (c *Conn) Settle() error { return nil }
+
 // TryRead reads nothing: this system does not say what is there.
 func (c *Conn) TryRead(p []byte) (int, error) { return 0, nil }
 

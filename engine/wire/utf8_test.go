@@ -7,8 +7,29 @@ import (
 	"framegate/engine/wire"
 )
 
-// canBecomeValid tries all ways to go on that make a difference.
-func canBecomeValid(p []byte, more int) bool {
+// hopes remembers what canBecomeValid has found out about an incomplete character.
+var hopes = make(map[string]bool)
+
+// canBecomeValid looks at what follows the last whole character: whether some
+// bytes make a character of it.
+func canBecomeValid(p []byte) bool {
+	for len(p) > 0 && utf8.FullRune(p) {
+		r, n := utf8.DecodeRune(p)
+		if r == utf8.RuneError && n == 1 {
+			return false
+		}
+		p = p[n:]
+	}
+	hope, known := hopes[string(p)]
+	if !known {
+		hope = completes(p, 3)
+		hopes[string(p)] = hope
+	}
+	return hope
+}
+
+// completes tries all ways to go on that make a difference.
+func completes(p []byte, more int) bool {
 	if utf8.Valid(p) {
 		return true
 	}
@@ -16,7 +37,7 @@ func canBecomeValid(p []byte, more int) bool {
 		return false
 	}
 	for _, b := range []byte{0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF} {
-		if canBecomeValid(append(p[:len(p):len(p)], b), more-1) {
+		if completes(append(p[:len(p):len(p)], b), more-1) {
 			return true
 		}
 	}
@@ -29,7 +50,7 @@ func TestUTF8FailsAtTheFirstHopelessByte(t *testing.T) {
 	var try func(prefix []byte, left int)
 	try = func(prefix []byte, left int) {
 		var u wire.UTF8
-		want := canBecomeValid(prefix, 3)
+		want := canBecomeValid(prefix)
 		if got := u.Check(prefix, false); got != want {
 			t.Fatalf("% x: %v, want %v", prefix, got, want)
 		}
@@ -91,7 +112,7 @@ func FuzzUTF8(f *testing.F) {
 			n := min(len(rest), max(1, size%64))
 			rest = rest[n:]
 			ok = u.Check(p[len(p)-len(rest)-n:len(p)-len(rest)], false)
-			if seen := p[:len(p)-len(rest)]; ok != canBecomeValid(seen, 3) {
+			if seen := p[:len(p)-len(rest)]; ok != canBecomeValid(seen) {
 				t.Fatalf("% x: %v", seen, ok)
 			}
 		}
