@@ -142,12 +142,12 @@ const (
 func (l *Lot) arm(place int32, fd uintptr, known *bool, events uint32) error {
 	l.mu.Lock()
 	e := syscall.EpollEvent{Events: events, Fd: place, Pad: int32(l.slots[place].generation)}
-	l.mu.Unlock()
 	op := syscall.EPOLL_CTL_ADD
 	if *known {
 		op = syscall.EPOLL_CTL_MOD
 	}
-	*known = true
+	*known = true // under the lock, which whoever is woken by the event has seen taken: see at
+	l.mu.Unlock()
 	errno := epollCtl(l.set, op, fd, &e)
 	if errno == syscall.EEXIST {
 		errno = epollCtl(l.set, syscall.EPOLL_CTL_MOD, fd, &e)
