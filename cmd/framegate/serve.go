@@ -246,7 +246,7 @@ func (s *server) banner() {
 		fmt.Fprintf(out, "  %-15s http://%s/\n", "console", s.console.Address())
 	}
 	if first != "" {
-		fmt.Fprintf(out, "\nnext:  %s connect %s%s\n       %[1]s tail%s\n", self(), first, hintFor(s.dir), s.consoleFlag())
+		fmt.Fprintf(out, "\nnext:  %s connect %s%s\n       %[1]s tail%[4]s\n", self(), first, hintFor(s.dir), s.consoleFlag())
 	}
 }
 

@@ -81,3 +81,26 @@ func TestPortsStayOpenForAWhileAfterTheSignal(t *testing.T) {
 		t.Error("the port is still open")
 	}
 }
+
+func TestTheBannerSaysWhatToTypeNext(t *testing.T) {
+	for console, want := range map[string]string{"'off'": " tail\n", "127.0.0.1:0": " tail --url http://127.0.0.1:"} {
+		dir, out := t.TempDir(), &lockedBuffer{}
+		write(t, filepath.Join(dir, "gateway.yaml"), strings.Replace(leaving, "listen: 'off'", "listen: "+console, 1))
+		s, err := newServer(dir, stdio{strings.NewReader(""), out, io.Discard}, true, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.banner()
+		_, next, _ := strings.Cut(out.String(), "\nnext: ")
+		lines := strings.SplitAfter(next, "\n")
+		if len(lines) != 3 || !strings.Contains(lines[0], " connect "+s.url("/echo")) || !strings.Contains(lines[1], want) {
+			t.Errorf("with the console on %s it says to type %q", console, lines)
+		}
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
