@@ -152,6 +152,7 @@ func (x *answering) run() {
 		x.g.requests.remove(x)
 		x.cancel(nil)
 		x.s.closeLocals()
+		x.s.leavePlaces()
 	}()
 	x.close = !persistent(x.q)
 	f, refused := framingOf(x.q)
