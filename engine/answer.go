@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,11 +89,12 @@ func (l *listener) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	writeAnswer(ctx, refusal(status, reason, "", ""))
 }
 
-// redacted lists a request's headers for the traffic log, without secrets.
-func redacted(q *Request) []Field {
+// redacted lists a request's headers for the traffic log, without secrets; the
+// values of the concealed ones are secrets too.
+func redacted(q *Request, concealed []string) []Field {
 	fields := make([]Field, 0, q.Headers.Len())
 	for name, value := range q.Headers.All() {
-		if q.conceals(name) {
+		if q.conceals(name) || slices.ContainsFunc(concealed, func(header string) bool { return strings.EqualFold(header, name) }) {
 			value = "[redacted]"
 		}
 		fields = append(fields, Field{name, value})

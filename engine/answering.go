@@ -263,7 +263,7 @@ func (x *answering) record() {
 	}
 	r := Record{
 		Kind: RequestRecord, At: x.q.At, Session: x.s.ID, Port: x.s.Port, Path: x.q.Path, Client: x.q.Client.Addr().String(), Subject: x.s.Subject(),
-		Method: x.q.Method, Status: x.answer.Status, Reason: x.outcome.Reason, Headers: redacted(x.q), Duration: x.g.now().Sub(x.q.At),
+		Method: x.q.Method, Status: x.answer.Status, Reason: x.outcome.Reason, Headers: redacted(x.q, x.snapshot.concealed), Duration: x.g.now().Sub(x.q.At),
 		AfterSize: x.out.count, After: x.out.head, Host: x.answer.Host, Outcome: "answered",
 	}
 	r.Size, r.Before = x.in.read()

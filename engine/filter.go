@@ -25,6 +25,11 @@ type Closer interface{ Close() error }
 // throttle, cached keys. Inherit is called before Start and must not change old.
 type Inheritor interface{ Inherit(old Filter) }
 
+// Concealer is a filter that looks for secrets in headers whose names do not tell
+// ([SecretName]): records hide them whether the filter has run or not. Conceals is
+// called once the filter is prepared.
+type Concealer interface{ Conceals() (headers []string) }
+
 // Hook says at which point of a websocket's life a policy runs. Values combine
 // to sets: a filter type names all the hooks in which it makes sense.
 type Hook uint8

@@ -92,9 +92,16 @@ func (s *Snapshot) start() error {
 }
 
 // begin gives the snapshot its first holder, the gateway, and its websockets
-// the way back to it. serves tells which of its ports listen.
+// the way back to it, and asks its filters for which headers hold secrets. serves tells which of its ports listen.
 func (s *Snapshot) begin(serves func(*Port) bool) {
 	s.refs.Store(1)
+	for _, p := range s.Policies {
+		for i := range p.Nodes {
+			if c, ok := p.Nodes[i].Filter.(Concealer); ok {
+				s.concealed = append(s.concealed, c.Conceals()...)
+			}
+		}
+	}
 	for _, p := range s.Ports {
 		p.shut = p.Disabled && !serves(p)
 		for _, w := range p.Websockets {

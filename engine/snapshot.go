@@ -29,7 +29,8 @@ type Snapshot struct {
 	RemoteHosts  func() []RemoteHost // how the remote hosts are now; nil: there are none
 	Origin       any                 // the loader's own: what it keeps to build the next snapshot from
 
-	refs atomic.Int64
+	refs      atomic.Int64
+	concealed []string // headers with secrets that a filter looks for
 }
 
 // Shutdown says how the process ends.

@@ -223,7 +223,7 @@ func (u *upgrading) record(q *Request) {
 	}
 	r := Record{
 		Kind: UpgradeRecord, At: q.At, Session: u.s.ID, Port: u.s.Port, Path: q.Path, Client: q.Client.Addr().String(), Subject: u.s.Subject(),
-		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q), Duration: u.g.now().Sub(q.At), Outcome: "refused",
+		Status: u.answer.Status, Reason: u.outcome.Reason, Headers: redacted(q, u.snapshot.concealed), Duration: u.g.now().Sub(q.At), Outcome: "refused",
 	}
 	switch {
 	case u.answer.Status == 0:

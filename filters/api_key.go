@@ -216,6 +216,9 @@ func (f *apiKey) Inherit(old engine.Filter) {
 	}
 }
 
+// Conceals names the header with the key, for records of upgrades that an earlier filter refuses.
+func (f *apiKey) Conceals() []string { return concealed(f.places) }
+
 func (f *apiKey) Run(m *engine.Message) (bool, error) {
 	who, err := f.find(m)
 	if err == nil {

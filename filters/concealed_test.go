@@ -11,7 +11,14 @@ func TestNoRecordShowsAKey(t *testing.T) {
 	const good, bad = "good-key-of-alice-0123456789", "bad-key-that-nobody-has-0123"
 	g := start(t, "onUpgrade: admit", `
       - {path: /keeps, onUpgrade: keeps}
+      - {path: /never, onUpgrade: never}
 policies:
+  never:                    # a filter before the one that knows the header refuses
+    filters:
+      - {type: false-filter}
+      - {type: api-key, store: clients, header: X-Client}
+      - {type: jwt-verify, issuer: 'https://login.example.test', audience: chat, secret: a-secret-of-32-bytes-or-more-here, header: X-Visitor}
+      - {type: connect-to-url, url: ws://HOST/}
   admit:
     filters:
       - {type: api-key, store: clients, header: X-Client, query: client, cookie: client, subprotocol: client}
@@ -32,6 +39,8 @@ stores:
 		g.upgrade("/keeps?client=" + key)
 		g.upgrade("/keeps", "X-Client", key)
 		g.upgrade("/keeps?pass=no", "X-Client", key)
+		g.upgrade("/never", "X-Client", key)
+		g.upgrade("/never", "X-Visitor", key)
 	}
 	for _, r := range recorded(g) {
 		text, err := json.Marshal(r)

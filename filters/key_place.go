@@ -25,6 +25,19 @@ type (
 	inScheme string
 )
 
+// concealed are the headers among the places.
+func concealed(places []keyPlace) (headers []string) {
+	for _, place := range places {
+		switch place := place.(type) {
+		case inHeader:
+			headers = append(headers, string(place))
+		case bearerHeader:
+			headers = append(headers, string(place.inHeader))
+		}
+	}
+	return headers
+}
+
 func (name inHeader) find(q *engine.Request) (string, error) {
 	q.Conceal(string(name)) // right or wrong, and whether it is removed or not
 	var keys onlyOne

@@ -97,6 +97,9 @@ func (f *tokenPlace) preparePlaces() error {
 	return nil
 }
 
+// Conceals names the header with the token, for records of upgrades that an earlier filter refuses.
+func (f *tokenPlace) Conceals() []string { return concealed(f.places) }
+
 // headerToken is a token in a header.
 func headerToken(name string) keyPlace {
 	if strings.EqualFold(name, "Authorization") {
